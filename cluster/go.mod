@@ -1,0 +1,3 @@
+module github.com/kubesdk/kubesdk/cluster
+
+go 1.26.0

@@ -1,0 +1,3 @@
+module github.com/kubesdk/kubesdk
+
+go 1.26.0
