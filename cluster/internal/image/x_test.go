@@ -1,0 +1,5 @@
+package image
+
+import (
+	_ "github.com/google/go-cmp/cmp"
+)
