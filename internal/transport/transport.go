@@ -1,0 +1,211 @@
+// Package transport sends requests and decides when to send them again. It knows HTTP and time, and nothing of objects:
+// what to send comes from package request, what an answer means is for its caller.
+//
+//	t, err := transport.New(restConfig)
+//	res, err := t.Do(ctx, req, policy)   // res.Body is open; any status; err only where no answer came
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/kubesdk/kubesdk/internal/request"
+)
+
+// maxErrorBody bounds what is read of an answer that is not 2xx, in bytes.
+const maxErrorBody = 1 << 20
+
+// Transport sends requests to one API server over as many connections as the load needs. It is safe for concurrent use.
+type Transport struct {
+	base *url.URL
+	pool *pool
+}
+
+// New builds a Transport from a rest.Config: its TLS, credentials, proxy and wrappers all hold.
+func New(cfg *rest.Config) (*Transport, error) {
+	base, _, err := rest.DefaultServerUrlFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("server address %q: %w", cfg.Host, err)
+	}
+	base.Path = strings.TrimSuffix(base.Path, "/")
+	p, err := newPool(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Transport{base: base, pool: p}, nil
+}
+
+// URL is the absolute address of r, without credentials.
+func (t *Transport) URL(r *request.Request) string {
+	u := t.resolve(r)
+	u.User = nil
+	return u.String()
+}
+
+func (t *Transport) resolve(r *request.Request) *url.URL {
+	u := *t.base
+	u.RawPath = ""
+	if unescaped, err := url.PathUnescape(r.Path); err == nil && unescaped != r.Path {
+		u.RawPath = u.EscapedPath() + r.Path
+		u.Path += unescaped
+	} else {
+		u.Path += r.Path
+	}
+	u.RawQuery = r.RawQuery
+	return &u
+}
+
+// Close drops idle connections. Calls under way go on.
+func (t *Transport) Close() { t.pool.closeIdle() }
+
+// Response is the last attempt's answer, whatever its status.
+type Response struct {
+	Status   int
+	Header   http.Header
+	Body     io.ReadCloser // the caller closes it
+	Attempts int
+}
+
+// ContentType of the body, with its parameters.
+func (r *Response) ContentType() string { return r.Header.Get("Content-Type") }
+
+// Failure is a call that got no answer.
+type Failure struct {
+	Attempts int
+	Err      error
+}
+
+func (f *Failure) Error() string { return f.Err.Error() }
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Do sends r until there is an answer that p does not retry, or attempts or ctx run out. Its error is a *Failure.
+// The context governs the body too: it must live until the body is read.
+func (t *Transport) Do(ctx context.Context, r *request.Request, p Policy) (*Response, error) {
+	for attempt := 1; ; attempt++ {
+		if err := p.wait(ctx); err != nil {
+			return nil, &Failure{Attempts: attempt - 1, Err: err}
+		}
+		res, sent, err := t.attempt(ctx, r, p)
+		delay, again := p.next(ctx, r, attempt, res, sent, err)
+		if !again {
+			if err != nil {
+				return nil, &Failure{Attempts: attempt, Err: err}
+			}
+			res.Attempts = attempt
+			return res, nil
+		}
+		if p.OnRetry != nil {
+			p.OnRetry(attempt, delay, status(res), err)
+		}
+		if res != nil {
+			_ = res.Body.Close() // read whole already: only answers that are not 2xx are retried
+		}
+		if !sleep(ctx, delay) {
+			if err == nil {
+				err = fmt.Errorf("the server answered %d", res.Status)
+			}
+			return nil, &Failure{Attempts: attempt, Err: fmt.Errorf("%w while waiting to try again after: %w", context.Cause(ctx), err)}
+		}
+	}
+}
+
+// attempt sends r once. sent says that the server may have seen it. An answer that is not 2xx is read here, bounded, so
+// that it can be looked at twice and its connection is free again.
+func (t *Transport) attempt(ctx context.Context, r *request.Request, p Policy) (res *Response, sent bool, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	timer := startTimer(p.AttemptTimeout, func() { stop(errAttemptTimeout(p.AttemptTimeout)) })
+	done := func() { timer.Stop(); stop(nil) }
+	httpReq := (&http.Request{
+		Method: r.Method, URL: t.resolve(r), Host: t.base.Host, Header: headers(r),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if len(r.Body) > 0 {
+		httpReq.Body = io.NopCloser(bytes.NewReader(r.Body))
+		httpReq.ContentLength = int64(len(r.Body))
+		httpReq.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
+	}
+	httpRes, release, err := t.pool.roundTrip(httpReq)
+	if err != nil {
+		cause := context.Cause(ctx)
+		done()
+		if cause != nil && ctx.Err() != nil {
+			err = cause
+		}
+		return nil, !dialFailed(err), err
+	}
+	end := func() { done(); release() }
+	res = &Response{Status: httpRes.StatusCode, Header: httpRes.Header}
+	if res.Status/100 == 2 {
+		if r.Verb == request.Watch {
+			timer.Stop()
+		}
+		res.Body = &body{ReadCloser: httpRes.Body, ctx: ctx, end: end}
+		if p.IdleTimeout > 0 {
+			res.Body = newIdleBody(res.Body, p.IdleTimeout, stop)
+		}
+		return res, true, nil
+	}
+	content, readErr := io.ReadAll(io.LimitReader(httpRes.Body, maxErrorBody))
+	_ = httpRes.Body.Close() // the status is the answer; a body cut short only makes it less detailed
+	end()
+	_ = readErr
+	res.Body = io.NopCloser(bytes.NewReader(content))
+	return res, true, nil
+}
+
+func headers(r *request.Request) http.Header {
+	h := make(http.Header, 3)
+	if r.Accept != "" {
+		h["Accept"] = []string{r.Accept}
+	}
+	if len(r.Body) > 0 && r.ContentType != "" {
+		h["Content-Type"] = []string{r.ContentType}
+	}
+	return h
+}
+
+// dialFailed says that no byte of the request left this machine.
+func dialFailed(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+func status(r *Response) int {
+	if r == nil {
+		return 0
+	}
+	return r.Status
+}
+
+func startTimer(d time.Duration, f func()) *time.Timer {
+	if d <= 0 {
+		t := time.NewTimer(time.Hour)
+		t.Stop()
+		return t
+	}
+	return time.AfterFunc(d, f)
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

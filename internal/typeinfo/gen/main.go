@@ -1,0 +1,184 @@
+// Command gen writes the table of built-in kinds from the sources of k8s.io/api and the two other modules whose kinds
+// every cluster serves. It reads the same markers as Kubernetes' client-gen.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+type kind struct {
+	pkg, name, group, version, plural string
+	namespaced                        bool
+}
+
+// Kinds of modules that this one does not require: every API server serves them, so programs that do name their types
+// need no discovery either.
+var elsewhere = []kind{
+	{"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1", "CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions", false},
+	{"k8s.io/kube-aggregator/pkg/apis/apiregistration/v1", "APIService", "apiregistration.k8s.io", "v1", "apiservices", false},
+}
+
+func main() {
+	output := flag.String("output", "builtin.go", "file to write")
+	flag.Parse()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/api").Output()
+	if err != nil {
+		log.Fatalf("find k8s.io/api: %v", err)
+	}
+	kinds, err := scan(strings.TrimSpace(string(out)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	src, err := print(append(kinds, elsewhere...))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(*output, src, 0o644); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func scan(root string) ([]kind, error) {
+	registers, err := filepath.Glob(filepath.Join(root, "*", "v*", "register.go"))
+	if err != nil {
+		return nil, err
+	}
+	var kinds []kind
+	for _, register := range registers {
+		dir := filepath.Dir(register)
+		rel, err := filepath.Rel(root, dir)
+		if err != nil {
+			return nil, err
+		}
+		found, err := scanPackage(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range found {
+			k.pkg, k.version = "k8s.io/api/"+filepath.ToSlash(rel), filepath.Base(dir)
+			kinds = append(kinds, k)
+		}
+	}
+	return kinds, nil
+}
+
+func scanPackage(dir string) ([]kind, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	var (
+		group string
+		kinds []kind
+	)
+	fset := token.NewFileSet()
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(filepath.Base(name), "zz_") || strings.HasSuffix(name, ".pb.go") {
+			continue
+		}
+		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		for _, decl := range f.Decls {
+			gd, ok := decl.(*ast.GenDecl)
+			if !ok {
+				continue
+			}
+			for _, spec := range gd.Specs {
+				switch s := spec.(type) {
+				case *ast.ValueSpec:
+					if s.Names[0].Name == "GroupName" {
+						group, _ = strconv.Unquote(s.Values[0].(*ast.BasicLit).Value)
+					}
+				case *ast.TypeSpec:
+					if isObject(s) {
+						markers := commentsAbove(f, fset, gd)
+						kinds = append(kinds, kind{
+							name:       s.Name.Name,
+							plural:     plural(s.Name.Name),
+							namespaced: !strings.Contains(markers, "+genclient:nonNamespaced"),
+						})
+					}
+				}
+			}
+		}
+	}
+	for i := range kinds {
+		kinds[i].group = group
+	}
+	return kinds, nil
+}
+
+// isObject: a struct that embeds TypeMeta and ObjectMeta.
+func isObject(s *ast.TypeSpec) bool {
+	st, ok := s.Type.(*ast.StructType)
+	if !ok {
+		return false
+	}
+	var embedded []string
+	for _, f := range st.Fields.List {
+		if sel, ok := f.Type.(*ast.SelectorExpr); ok && len(f.Names) == 0 {
+			embedded = append(embedded, sel.Sel.Name)
+		}
+	}
+	return slices.Contains(embedded, "TypeMeta") && slices.Contains(embedded, "ObjectMeta")
+}
+
+// commentsAbove returns the comment groups between the previous declaration and this one: markers often stand in a group
+// of their own, above the doc comment.
+func commentsAbove(f *ast.File, fset *token.FileSet, decl *ast.GenDecl) string {
+	var previous token.Pos
+	for _, d := range f.Decls {
+		if d.End() < decl.TokPos && d.End() > previous {
+			previous = d.End()
+		}
+	}
+	var b strings.Builder
+	for _, c := range f.Comments {
+		if c.Pos() > previous && c.End() < decl.TokPos {
+			for _, line := range c.List {
+				b.WriteString(line.Text + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// plural follows client-gen: the English rules that Kubernetes' kinds need, and one exception.
+func plural(kind string) string {
+	s := strings.ToLower(kind)
+	switch {
+	case s == "endpoints":
+		return s
+	case strings.HasSuffix(s, "s"), strings.HasSuffix(s, "x"), strings.HasSuffix(s, "ch"), strings.HasSuffix(s, "sh"):
+		return s + "es"
+	case strings.HasSuffix(s, "y") && !strings.ContainsAny(s[len(s)-2:len(s)-1], "aeiou"):
+		return s[:len(s)-1] + "ies"
+	}
+	return s + "s"
+}
+
+func print(kinds []kind) ([]byte, error) {
+	slices.SortFunc(kinds, func(a, b kind) int { return strings.Compare(a.pkg+"."+a.name, b.pkg+"."+b.name) })
+	var b bytes.Buffer
+	b.WriteString("// Code generated by go generate; DO NOT EDIT.\n\npackage typeinfo\n\nvar builtin = map[string]entry{\n")
+	for _, k := range kinds {
+		fmt.Fprintf(&b, "%q: {%q, %q, %q, %v},\n", k.pkg+"."+k.name, k.group, k.version, k.plural, k.namespaced)
+	}
+	b.WriteString("}\n")
+	return format.Source(b.Bytes())
+}
