@@ -1,0 +1,238 @@
+package kubesdk
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubesdk/kubesdk/internal/codec"
+	"github.com/kubesdk/kubesdk/internal/request"
+	"github.com/kubesdk/kubesdk/internal/transport"
+)
+
+// call is one call of a verb: what it is about, and how it is made.
+type call struct {
+	client       *Client
+	settings     *settings
+	kind         schema.GroupVersionKind // whose resource is addressed
+	body         schema.GroupVersionKind // what bodies and answers hold; differs for some subresources
+	namespace    string
+	spec         request.Spec
+	protobuf     bool
+	metadataOnly bool
+}
+
+const (
+	acceptProtobuf            = codec.Protobuf + "," + codec.JSON
+	asMetadata                = ";as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+	asMetadataList            = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+	acceptMetadata            = codec.Protobuf + asMetadata + "," + codec.JSON + asMetadata
+	acceptMetadataList        = codec.Protobuf + asMetadataList + "," + codec.JSON + asMetadataList
+	acceptWatchProtobuf       = codec.Protobuf + ";stream=watch," + codec.JSON + ";stream=watch," + codec.JSON
+	maxPlainMessage           = 200 // characters of an answer that is not a Status which are worth repeating
+	maxObject           int64 = 1 << 30
+)
+
+func (c *call) accept() string {
+	switch {
+	case c.metadataOnly && c.spec.Verb == request.List:
+		return acceptMetadataList
+	case c.metadataOnly:
+		return acceptMetadata
+	case c.protobuf && c.spec.Verb == request.Watch:
+		return acceptWatchProtobuf
+	case c.protobuf:
+		return acceptProtobuf
+	default:
+		return codec.JSON
+	}
+}
+
+// encode puts obj into the request, as protobuf where the server is known to take it.
+func (c *call) encode(obj runtime.Object) error {
+	c.spec.ContentType = codec.JSON
+	if c.protobuf && !c.metadataOnly {
+		c.spec.ContentType = codec.Protobuf
+	}
+	body, err := codec.Encode(obj, c.body, c.spec.ContentType)
+	if err != nil {
+		return c.refuse(fmt.Errorf("encode the object: %w", err))
+	}
+	c.spec.Body = body
+	return nil
+}
+
+// object makes the call and decodes the answer into into, which may be nil where the answer does not matter. sent is what
+// the log may show of the request.
+func (c *call) object(ctx context.Context, sent any, into runtime.Object) (err error) {
+	start := time.Now()
+	ctx, cancel := c.settings.deadline(ctx)
+	defer cancel()
+	var got runtime.Object
+	defer func() { c.settings.log.done(ctx, c, sent, got, err, time.Since(start)) }()
+	res, err := c.send(ctx, c.settings.policy())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }() // it was read to the end, or the call has failed already
+	body, err := readAll(res)
+	if err != nil {
+		return c.broken(err, res.Attempts)
+	}
+	if into == nil {
+		return nil
+	}
+	if err := codec.Decode(body, res.ContentType(), into, c.body); err != nil {
+		return c.notKubernetes(res, body, err)
+	}
+	got = into
+	return nil
+}
+
+func readAll(res *transport.Response) ([]byte, error) {
+	var buf bytes.Buffer
+	if n := contentLength(res.Header); n > 0 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(io.LimitReader(res.Body, maxObject))
+	return buf.Bytes(), err
+}
+
+func contentLength(h http.Header) int64 {
+	var n int64
+	if _, err := fmt.Sscan(h.Get("Content-Length"), &n); err != nil || n > maxObject {
+		return 0
+	}
+	return n
+}
+
+// send makes the call and returns an answer of 2xx with its body open, or an *Error.
+func (c *call) send(ctx context.Context, p transport.Policy) (*transport.Response, error) {
+	c.spec.Accept = c.accept()
+	r, err := request.Build(c.spec)
+	if err != nil {
+		return nil, c.refuse(err)
+	}
+	p.OnRetry = func(attempt int, delay time.Duration, status int, err error) {
+		c.settings.log.retried(ctx, c, attempt, delay, status, err)
+	}
+	res, err := c.client.transport.Do(ctx, r, p)
+	if err != nil {
+		var f *transport.Failure
+		errors.As(err, &f)
+		e := c.broken(f.Err, f.Attempts)
+		e.URL = c.client.transport.URL(r)
+		return nil, e
+	}
+	if res.Status/100 != 2 {
+		e := c.answered(res)
+		e.URL = c.client.transport.URL(r)
+		return nil, e
+	}
+	return res, nil
+}
+
+func (c *call) newError() *Error {
+	resource := c.spec.Resource.GroupResource().String()
+	if c.spec.Resource.Resource == "" {
+		resource = c.kind.GroupKind().String()
+	}
+	if resource == "" {
+		resource = "objects"
+	}
+	if c.spec.Subresource != "" {
+		resource += "/" + c.spec.Subresource
+	}
+	return &Error{Verb: string(c.spec.Verb), Resource: resource, Namespace: c.spec.Namespace, Name: c.spec.Name}
+}
+
+// refuse is an error of a call that was not sent.
+func (c *call) refuse(cause error) *Error {
+	e := c.newError()
+	e.cause = cause
+	return e
+}
+
+// broken is an error of a call that got no whole answer.
+func (c *call) broken(cause error, attempts int) *Error {
+	e := c.newError()
+	e.cause, e.Attempts = explain(cause), attempts
+	return e
+}
+
+// answered is the error of an answer that is not 2xx.
+func (c *call) answered(res *transport.Response) *Error {
+	e := c.newError()
+	e.Code, e.Attempts = res.Status, res.Attempts
+	body, _ := io.ReadAll(res.Body) // in memory already
+	var status metav1.Status
+	if err := codec.Decode(body, res.ContentType(), &status, schema.GroupVersionKind{}); err == nil && status.Kind == "Status" {
+		e.status, e.Reason, e.Message = &status, status.Reason, status.Message
+		return e
+	}
+	switch plain := strings.TrimSpace(string(body)); {
+	case res.Status/100 == 3:
+		e.Message = fmt.Sprintf("redirected to %s: this is not a Kubernetes API server, or not its address", res.Header.Get("Location"))
+	case res.Status == http.StatusNotFound && plain == "404 page not found":
+		e.Message = fmt.Sprintf("the server has no API %s with %s: is its CustomResourceDefinition installed, and this version served?", c.kind.GroupVersion(), c.spec.Resource.Resource)
+	case plain == "" || strings.HasPrefix(res.ContentType(), "text/html"):
+		e.Message = "an answer that is not of a Kubernetes API server (" + nonEmpty(res.ContentType(), "empty") + "): is there a proxy in between?"
+	default:
+		e.Message = plain[:min(len(plain), maxPlainMessage)]
+	}
+	return e
+}
+
+// notKubernetes is the error of an answer of 2xx that cannot be understood.
+func (c *call) notKubernetes(res *transport.Response, body []byte, cause error) *Error {
+	e := c.newError()
+	e.Attempts = res.Attempts
+	hint := "is this the address of a Kubernetes API server?"
+	if len(body) == 0 {
+		cause = fmt.Errorf("the answer is empty (status %d)", res.Status)
+	}
+	e.cause = fmt.Errorf("%s: %w; %s", c.client.Server(), cause, hint)
+	return e
+}
+
+func nonEmpty(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// attrs names the call in a log.
+func (c *call) attrs() []slog.Attr {
+	e := c.newError()
+	attrs := []slog.Attr{slog.String("verb", e.Verb), slog.String("resource", e.Resource), slog.String("server", c.client.Server())}
+	if e.Namespace != "" {
+		attrs = append(attrs, slog.String("namespace", e.Namespace))
+	}
+	if e.Name != "" {
+		attrs = append(attrs, slog.String("name", e.Name))
+	}
+	return attrs
+}
+
+// notList is the error of a list that broke off or is none.
+func (c *call) notList(res *transport.Response, cause error) *Error {
+	e := c.broken(cause, res.Attempts)
+	return e
+}
+
+func isNil(obj Object) bool {
+	v := reflect.ValueOf(obj)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
