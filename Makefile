@@ -1,0 +1,71 @@
+# What a newcomer types, and what CI runs. `make` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := $(CURDIR)/bin
+LOCALKUBE := $(BIN)/localkube
+# Modules with tests and lint; bench is measured by `make bench`, and its smoke test runs with the others.
+MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod cmd/kubesdk/go.mod devserver/go.mod cluster/go.mod bench/go.mod))
+# The cluster module links Kubernetes: without cgo and with -trimpath everywhere, it is compiled once for all targets.
+CLUSTER := CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -trimpath"
+NODE_PACKAGES := containerd runc containernetworking-plugins iproute2 nftables conntrack busybox-static
+
+export LOCALKUBE
+
+.PHONY: help build demo test lint bench clean node-deps fmt generate FORCE
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+build: $(LOCALKUBE) $(BIN)/kubesdk ## Build the commands into bin/ (the first time compiles Kubernetes: about 11 minutes on 2 cores)
+
+$(LOCALKUBE): FORCE
+	@mkdir -p $(BIN)
+	@test -e $@ || echo "building localkube: the first time this compiles Kubernetes, about 11 minutes on 2 cores"
+	cd cluster && $(CLUSTER) go build -ldflags "-s -w" -o $@.new ./cmd/localkube
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@ # a running cluster keeps its binary, and make its timestamps
+
+$(BIN)/kubesdk: FORCE
+	@mkdir -p $(BIN)
+	cd cmd/kubesdk && go build -trimpath -ldflags "-s -w" -o $@ .
+
+demo: $(LOCALKUBE) ## Start a real Kubernetes, run every example against it, and stop it
+	go run ./internal/demo
+
+test: $(LOCALKUBE) node-deps ## Run all tests, with the race detector, on a real Kubernetes
+	@trap 'for n in kubetest kubetest-node; do $(LOCALKUBE) down --name $$n >/dev/null 2>&1 || true; done' EXIT; \
+	for m in $(MODULES); do echo "== go test $$m"; (cd $$m && go test -race -timeout 30m ./...) || failed="$${failed:-} $$m"; done; \
+	if [ -n "$${failed:-}" ]; then echo "failed:$$failed"; exit 1; fi
+
+lint: $(BIN)/golangci-lint ## Check format, vet and lint of all modules, and that generated files are up to date
+	@for m in $(MODULES); do echo "== lint $$m"; \
+	  if [ $$m = cluster ]; then export $(CLUSTER); fi; \
+	  (cd $$m && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || failed="$${failed:-} $$m"; done; \
+	if [ -n "$${failed:-}" ]; then echo "lint failed:$$failed"; exit 1; fi
+
+$(BIN)/golangci-lint: internal/tools/go.mod
+	@mkdir -p $(BIN)
+	cd internal/tools && GOWORK=off go build -trimpath -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+fmt: $(BIN)/golangci-lint ## Format all modules
+	@for m in $(MODULES); do (cd $$m && $(BIN)/golangci-lint fmt --config $(CURDIR)/.golangci.yml ./...); done
+
+generate: ## Make all generated files anew
+	go generate ./...
+
+bench: $(LOCALKUBE) ## Measure beside client-go and controller-runtime, write bench/RESULTS.md (QUICK=1: less work, under 5 minutes)
+	cd bench && go run ./cmd/bench $(if $(QUICK),-quick)
+
+node-deps: ## Install what a node needs (Debian, as root); does nothing elsewhere or when it is there
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  missing=$$(for p in $(NODE_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	  if [ -n "$$missing" ]; then echo "installing" $$missing; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi; \
+	else echo "node tests need root and $(NODE_PACKAGES): without them they are skipped"; fi
+
+clean: ## Stop the test clusters and remove bin/
+	@if [ -x $(LOCALKUBE) ]; then for n in kubetest kubetest-node; do $(LOCALKUBE) down --name $$n 2>/dev/null || true; done; fi
+	rm -rf $(BIN)
+
+FORCE:
