@@ -135,6 +135,7 @@ func (c *call) send(ctx context.Context, p transport.Policy) (*transport.Respons
 		e.URL = c.client.transport.URL(r)
 		return nil, e
 	}
+	c.warn(ctx, res.Header["Warning"])
 	if res.Status/100 != 2 {
 		e := c.answered(res)
 		e.URL = c.client.transport.URL(r)

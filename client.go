@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"reflect"
+	goruntime "runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -15,6 +19,8 @@ import (
 
 	"github.com/kubesdk/kubesdk/internal/transport"
 )
+
+const modulePath = "github.com/kubesdk/kubesdk"
 
 // Client talks to one API server as one user. It is safe for concurrent use; a program normally has one per cluster. Make
 // it with [Login] or [New]: the zero value does not work.
@@ -69,7 +75,7 @@ func newClient(config *rest.Config, cc *clientConfig) (*Client, error) {
 	}
 	config = rest.CopyConfig(config)
 	if config.UserAgent == "" {
-		config.UserAgent = rest.DefaultKubernetesUserAgent()
+		config.UserAgent = userAgent()
 	}
 	t, err := transport.New(config)
 	if err != nil {
@@ -122,6 +128,20 @@ func (c *Client) schemeKind(t reflect.Type) (schema.GroupVersionKind, bool) {
 		return schema.GroupVersionKind{}, false
 	}
 	return kinds[0], true
+}
+
+// userAgent begins with the program's name, as the server takes the default field manager from it.
+func userAgent() string {
+	version, sdk := "unknown", "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = strings.Trim(info.Main.Version, "()")
+		for _, m := range append(info.Deps, &info.Main) {
+			if m.Path == modulePath {
+				sdk = strings.Trim(m.Version, "()")
+			}
+		}
+	}
+	return fmt.Sprintf("%s/%s (%s/%s) kubesdk/%s", filepath.Base(os.Args[0]), version, goruntime.GOOS, goruntime.GOARCH, sdk)
 }
 
 func withoutPassword(host string) string {

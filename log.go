@@ -13,7 +13,8 @@ import (
 // LevelCritical is above slog.LevelError: what [LogPolicy].ErrorsAsCritical logs at.
 const LevelCritical = slog.LevelError + 4
 
-// LogPolicy says what of a call is logged. The zero value logs nothing.
+// LogPolicy says what of a call is logged. The zero value logs nothing. With OnSuccess, OnError or ErrorsAsCritical, what
+// the server warns of (deprecated versions, unknown fields) is logged too, at level Warn.
 //
 // Neither headers nor credentials are ever logged, nor the content of Secrets and of token requests and reviews: their
 // bodies are replaced by a note.
