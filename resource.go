@@ -117,6 +117,9 @@ func (r Resource[T]) Namespace(namespace string) Resource[T] {
 	return r
 }
 
+// CurrentNamespace is the namespace that the handle is for; empty if it is for all.
+func (r Resource[T]) CurrentNamespace() string { return r.h.namespace }
+
 // AllNamespaces is the handle without a namespace, as [For] returns it: for lists and watches of all of them, and for
 // objects that carry their own.
 func (r Resource[T]) AllNamespaces() Resource[T] { return r.Namespace("") }

@@ -91,11 +91,17 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Do sends r until there is an answer that p does not retry, or attempts or ctx run out. Its error is a *Failure.
 // The context governs the body too: it must live until the body is read.
 func (t *Transport) Do(ctx context.Context, r *request.Request, p Policy) (*Response, error) {
+	gate := gateOf(ctx)
 	for attempt := 1; ; attempt++ {
-		if err := p.wait(ctx); err != nil {
+		err := p.wait(ctx)
+		if err == nil {
+			err = gate.Enter(ctx)
+		}
+		if err != nil {
 			return nil, &Failure{Attempts: attempt - 1, Err: err}
 		}
 		res, sent, err := t.attempt(ctx, r, p)
+		leave(gate, res)
 		delay, again := p.next(ctx, r, attempt, res, sent, err)
 		if !again {
 			if err != nil {
