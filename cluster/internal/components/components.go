@@ -1,12 +1,11 @@
 package components
 
 import (
-	"fmt"
 	"os"
 
-	"context"
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -18,42 +17,41 @@ import (
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 
-	"github.com/coredns/coredns/core/dnsserver"
-	"github.com/coredns/coredns/coremain"
-	_ "github.com/coredns/coredns/plugin/cache"
-	_ "github.com/coredns/coredns/plugin/errors"
-	_ "github.com/coredns/coredns/plugin/health"
-	_ "github.com/coredns/coredns/plugin/kubernetes"
-	_ "github.com/coredns/coredns/plugin/ready"
+	"github.com/kubesdk/kubesdk/cluster/internal/storage"
 )
 
-// Run runs one component in this process and returns its exit code.
+// commands makes the cobra command of a component.
+var commands = map[string]func() *cobra.Command{
+	"kube-apiserver":          apiserver.NewAPIServerCommand,
+	"kube-controller-manager": controllermanager.NewControllerManagerCommand,
+	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
+	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(genericapiserver.SetupSignalContext()) },
+	"kube-proxy":              proxy.NewProxyCommand,
+	"kubectl":                 kubectl.NewDefaultKubectlCommand,
+	"storage-provisioner":     storage.NewCommand,
+}
+
+// mains run the components that take over the process.
+var mains = map[string]func(){
+	"etcd":    func() { etcdmain.Main(os.Args) },
+	"coredns": runCoreDNS,
+}
+
+// Is reports whether there is a component of the name.
+func Is(name string) bool {
+	_, isCommand := commands[name]
+	_, isMain := mains[name]
+	return isCommand || isMain
+}
+
+// Run runs the component of the name until it ends and returns its exit code. It changes os.Args, where components look
+// for their arguments. It must be called at most once in a process, since they also register global flags and signal
+// handlers.
 func Run(name string, args []string) int {
 	os.Args = append([]string{name}, args...)
-	var cmd *cobra.Command
-	switch name {
-	case "etcd":
-		etcdmain.Main(os.Args)
+	if main, ok := mains[name]; ok {
+		main()
 		return 0
-	case "coredns":
-		dnsserver.Directives = []string{"errors", "health", "ready", "kubernetes", "cache"}
-		coremain.Run()
-		return 0
-	case "kube-apiserver":
-		cmd = apiserver.NewAPIServerCommand()
-	case "kube-controller-manager":
-		cmd = controllermanager.NewControllerManagerCommand()
-	case "kube-scheduler":
-		cmd = scheduler.NewSchedulerCommand()
-	case "kubelet":
-		cmd = kubelet.NewKubeletCommand(context.Background())
-	case "kube-proxy":
-		cmd = proxy.NewProxyCommand()
-	case "kubectl":
-		cmd = kubectl.NewDefaultKubectlCommand()
-	default:
-		fmt.Fprintln(os.Stderr, "unknown component", name)
-		return 2
 	}
-	return cli.Run(cmd)
+	return cli.Run(commands[name]())
 }

@@ -1,0 +1,2 @@
+// Package cli is the command line of localkube: flags, progress, tables and exit codes around package cluster.
+package cli

@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubesdk/kubesdk/cluster/internal/node"
+	"github.com/kubesdk/kubesdk/cluster/internal/state"
+)
+
+// reservePort makes a socket that has a port of 127.0.0.1 to itself, chosen by the kernel, so that nobody can take it
+// before the API server does. With a node it listens, for the supervisor to forward what comes. Without one it is only
+// bound, and the API server shares the port with it.
+func reservePort(listen bool) (*os.File, int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reserve a port: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "port")
+	fail := func(err error) (*os.File, int, error) {
+		f.Close()
+		return nil, 0, fmt.Errorf("reserve a port of 127.0.0.1: %w", err)
+	}
+	if !listen {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return fail(err)
+		}
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte(net.IPv4(127, 0, 0, 1).To4())}); err != nil {
+		return fail(err)
+	}
+	if listen {
+		if err := unix.Listen(fd, unix.SOMAXCONN); err != nil {
+			return fail(err)
+		}
+	}
+	addr, err := unix.Getsockname(fd)
+	if err != nil {
+		return fail(err)
+	}
+	return f, addr.(*unix.SockaddrInet4).Port, nil
+}
+
+// spawn starts the cluster's supervisor, which outlives this process. The channel gives its end, while this process lasts.
+func spawn(dir state.Dir, cfg state.Config, socket *os.File) (<-chan error, error) {
+	log, err := os.OpenFile(dir.Log("supervisor"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the supervisor's log: %w", err)
+	}
+	defer log.Close()
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	cmd := exec.Command(self)
+	cmd.Args = []string{"localkube", "supervise", dir.Path()}
+	cmd.Dir = dir.Path()
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{socket}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if cfg.Node {
+		cmd.SysProcAttr.Cloneflags = node.Cloneflags
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the supervisor of cluster %q: %w", cfg.Name, err)
+	}
+	if err := dir.WritePID(cmd.Process.Pid); err != nil {
+		cmd.Process.Kill()
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return ended, nil
+}
+
+func signal(dir state.Dir, s syscall.Signal) error {
+	pid, err := dir.PID()
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("signal the supervisor of cluster %q: %w", dir.Name(), err)
+	}
+	return nil
+}
+
+// stop ends the supervisor, if it runs, and with it every process of the cluster.
+func stop(dir state.Dir) error {
+	for _, try := range []struct {
+		signal  syscall.Signal
+		timeout time.Duration
+	}{{syscall.SIGTERM, 10 * time.Second}, {syscall.SIGKILL, 10 * time.Second}} {
+		if !dir.Alive() {
+			return nil
+		}
+		if err := signal(dir, try.signal); err != nil {
+			return err
+		}
+		for end := time.Now().Add(try.timeout); time.Now().Before(end) && dir.Alive(); {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	if dir.Alive() {
+		return fmt.Errorf("the supervisor of cluster %q does not end, though killed", dir.Name())
+	}
+	return nil
+}
+
+// waitReady returns when the cluster is ready. Only a status after that many revivals counts. ended may be nil.
+func waitReady(ctx context.Context, dir state.Dir, revived int, ended <-chan error, report Reporter) error {
+	reported := map[string]bool{}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status, err := dir.ReadStatus()
+		if err != nil {
+			return err
+		}
+		if status.Revived >= revived {
+			var waiting []string
+			for _, c := range status.Components {
+				switch {
+				case c.Phase == state.Exited:
+					return failure(dir, c)
+				case c.Phase != state.Ready:
+					waiting = append(waiting, c.Name)
+				case !reported[c.Name]:
+					reported[c.Name] = true
+					report.done(c.Name, c.ReadyAfter)
+				}
+			}
+			if status.Phase == state.Ready {
+				return nil
+			}
+			if report.Waiting != nil {
+				report.Waiting(waiting)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for cluster %q: %w", dir.Name(), context.Cause(ctx))
+		case err := <-ended:
+			return fmt.Errorf("the supervisor of cluster %q ended early (%v):\n%s", dir.Name(), err, tail(dir, "supervisor"))
+		case <-tick.C:
+		}
+		if ended == nil && !dir.Alive() {
+			return fmt.Errorf("cluster %q stopped meanwhile; run the command again", dir.Name())
+		}
+	}
+}

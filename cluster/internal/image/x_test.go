@@ -1,5 +1,0 @@
-package image
-
-import (
-	_ "github.com/google/go-cmp/cmp"
-)

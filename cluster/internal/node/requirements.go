@@ -1,0 +1,86 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ErrMissing reports that this machine or user lacks something that a node needs. The message names all of it.
+var ErrMissing = errors.New("a node can't run here")
+
+// programs are what a node runs, by the Debian package that has them.
+var programs = []struct{ name, pkg string }{
+	{"containerd", "containerd"},
+	{"containerd-shim-runc-v2", "containerd"},
+	{"ctr", "containerd"},
+	{"runc", "runc"},
+	{"nft", "nftables"},
+	{"mount", "mount"},
+	{"umount", "mount"},
+}
+
+// cniPlugins must be together in one of cniDirs.
+var (
+	cniPlugins = []string{"ptp", "host-local", "loopback"}
+	cniDirs    = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"}
+)
+
+const cniPackage = "containernetworking-plugins"
+
+// Requirements are what Check found.
+type Requirements struct {
+	// CNIBin is the directory of the CNI plugins.
+	CNIBin string
+}
+
+// Check finds what a node needs on this machine. The error wraps [ErrMissing] and names everything that is not there and
+// the Debian packages to install.
+func Check() (Requirements, error) {
+	r, problems, packages := Requirements{}, []string{}, []string{}
+	if os.Geteuid() != 0 {
+		problems = append(problems, "it needs root")
+	}
+	missing := func(what, pkg string) {
+		problems = append(problems, what+" is missing")
+		if !slices.Contains(packages, pkg) {
+			packages = append(packages, pkg)
+		}
+	}
+	for _, p := range programs {
+		if _, err := exec.LookPath(p.name); err != nil {
+			missing(p.name, p.pkg)
+		}
+	}
+	r.CNIBin = findCNI(cniDirs)
+	if r.CNIBin == "" {
+		missing(fmt.Sprintf("the set of CNI plugins %s in %s", strings.Join(cniPlugins, ", "), strings.Join(cniDirs, " or ")), cniPackage)
+	}
+	if _, err := os.Stat("/sys/fs/cgroup"); err != nil {
+		problems = append(problems, "no cgroups are mounted at /sys/fs/cgroup")
+	}
+	if len(problems) == 0 {
+		return r, nil
+	}
+	hint := ""
+	if len(packages) > 0 {
+		hint = "; on Debian: apt-get install " + strings.Join(packages, " ")
+	}
+	return r, fmt.Errorf("%w: %s%s", ErrMissing, strings.Join(problems, ", "), hint)
+}
+
+func findCNI(dirs []string) string {
+	for _, dir := range dirs {
+		if !slices.ContainsFunc(cniPlugins, func(name string) bool {
+			_, err := exec.LookPath(filepath.Join(dir, name))
+			return err != nil
+		}) {
+			return dir
+		}
+	}
+	return ""
+}
