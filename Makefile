@@ -7,8 +7,8 @@ BIN := $(CURDIR)/bin
 LOCALKUBE := $(BIN)/localkube
 # Modules with tests and lint; bench is measured by `make bench`, and its smoke test runs with the others.
 MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod cmd/kubesdk/go.mod devserver/go.mod cluster/go.mod bench/go.mod))
-# The cluster module links Kubernetes: without cgo and with -trimpath everywhere, it is compiled once for all targets.
-CLUSTER := CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -trimpath"
+# The cluster module links Kubernetes: always built in the same way, it is compiled once for all targets.
+CLUSTER := GOWORK=off CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -trimpath"
 NODE_PACKAGES := containerd runc containernetworking-plugins iproute2 nftables conntrack busybox-static
 
 export LOCALKUBE
