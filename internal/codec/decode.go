@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 
+	"github.com/kubesdk/kubesdk/internal/codec/fastproto"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -123,8 +124,7 @@ func decodeMessage(raw []byte, into runtime.Object) error {
 	if !ok {
 		return fmt.Errorf("the type has no generated protobuf methods, ask for %s", JSON)
 	}
-	m.Reset()
-	return m.Unmarshal(raw)
+	return fastproto.Unmarshal(raw, m)
 }
 
 // decodeJSON decodes one JSON object, fills in apiVersion and kind, and returns those that it named itself.
