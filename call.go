@@ -27,8 +27,8 @@ type call struct {
 	settings     *settings
 	kind         schema.GroupVersionKind // whose resource is addressed
 	body         schema.GroupVersionKind // what bodies and answers hold; differs for some subresources
-	namespace    string
 	spec         request.Spec
+	name         string // of the object, where it is not in the URL
 	protobuf     bool
 	metadataOnly bool
 }
@@ -155,7 +155,7 @@ func (c *call) newError() *Error {
 	if c.spec.Subresource != "" {
 		resource += "/" + c.spec.Subresource
 	}
-	return &Error{Verb: string(c.spec.Verb), Resource: resource, Namespace: c.spec.Namespace, Name: c.spec.Name}
+	return &Error{Verb: string(c.spec.Verb), Resource: resource, Namespace: c.spec.Namespace, Name: nonEmpty(c.spec.Name, c.name)}
 }
 
 // refuse is an error of a call that was not sent.
@@ -186,7 +186,7 @@ func (c *call) answered(res *transport.Response) *Error {
 	case res.Status/100 == 3:
 		e.Message = fmt.Sprintf("redirected to %s: this is not a Kubernetes API server, or not its address", res.Header.Get("Location"))
 	case res.Status == http.StatusNotFound && plain == "404 page not found":
-		e.Message = fmt.Sprintf("the server has no API %s with %s: is its CustomResourceDefinition installed, and this version served?", c.kind.GroupVersion(), c.spec.Resource.Resource)
+		e.Message = fmt.Sprintf("the server has no %s in %s: is its CustomResourceDefinition installed, and this version served?", nonEmpty(c.spec.Resource.Resource, c.kind.Kind), c.kind.GroupVersion())
 	case plain == "" || strings.HasPrefix(res.ContentType(), "text/html"):
 		e.Message = "an answer that is not of a Kubernetes API server (" + nonEmpty(res.ContentType(), "empty") + "): is there a proxy in between?"
 	default:

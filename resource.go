@@ -142,7 +142,7 @@ func (r Resource[T]) Status() Resource[T] { return r.Subresource("status") }
 
 // call begins a call: the kind is known and the settings are complete after it, or there is an error.
 func (h handle) call(ctx context.Context, verb request.Verb, s *settings) (*call, error) {
-	c := &call{client: h.client, settings: s, kind: h.kind.GroupVersionKind, body: h.body, namespace: h.namespace}
+	c := &call{client: h.client, settings: s, kind: h.kind.GroupVersionKind, body: h.body}
 	c.spec.Verb, c.spec.Namespace, c.spec.Subresource = verb, h.namespace, h.subresource
 	c.spec.Resource.GroupVersionResource = h.kind.GroupVersion().WithResource(h.kind.Plural)
 	err := h.err

@@ -47,7 +47,7 @@ func send(ctx context.Context, h handle, verb request.Verb, obj Object, s *setti
 		return err
 	}
 	if verb == request.Create && h.subresource == "" {
-		c.spec.Name = "" // it is in the body; the URL is the collection's
+		c.name, c.spec.Name = c.spec.Name, "" // it is in the body; the URL is the collection's
 	}
 	c.spec.Guarded = obj.GetResourceVersion() != ""
 	c.spec.Query = s.query(verb)
