@@ -129,7 +129,7 @@ func (c *call) send(ctx context.Context, p transport.Policy) (*transport.Respons
 	}
 	res, err := c.client.transport.Do(ctx, r, p)
 	if err != nil {
-		var f *transport.Failure
+		var f *transport.Error
 		errors.As(err, &f)
 		e := c.broken(f.Err, f.Attempts)
 		e.URL = c.client.transport.URL(r)

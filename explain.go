@@ -19,7 +19,7 @@ func explain(err error) error {
 		record   tls.RecordHeaderError
 		dns      *net.DNSError
 	)
-	hint := ""
+	var hint string
 	switch {
 	case errors.As(err, &unknown):
 		hint = "the kubeconfig's certificate authority is not the one that signed the server's certificate"

@@ -19,49 +19,58 @@ type Option interface {
 	apply(*settings)
 }
 
-// The options of each verb. They are sealed: only this package makes them, so an option that a verb does not know does
-// not compile.
+// The options of each verb are sealed: only this package makes them, so an option that a verb does not know does not compile.
 type (
+	// GetOption is an option of Get and Lookup.
 	GetOption interface {
 		Option
 		forGet()
-	} // of Get and Lookup
+	}
+	// ListOption is an option of List and All.
 	ListOption interface {
 		Option
 		forList()
-	} // of List and All
+	}
+	// WatchOption is an option of Watch and WatchOnce.
 	WatchOption interface {
 		Option
 		forWatch()
-	} // of Watch and WatchOnce
+	}
+	// CreateOption is an option of Create.
 	CreateOption interface {
 		Option
 		forCreate()
-	} // of Create
+	}
+	// ReplaceOption is an option of Replace.
 	ReplaceOption interface {
 		Option
 		forReplace()
-	} // of Replace
+	}
+	// UpdateOption is an option of Update.
 	UpdateOption interface {
 		Option
 		forUpdate()
-	} // of Update
+	}
+	// PatchOption is an option of Patch and Scale.
 	PatchOption interface {
 		Option
 		forPatch()
-	} // of Patch and Scale
+	}
+	// ApplyOption is an option of Apply.
 	ApplyOption interface {
 		Option
 		forApply()
-	} // of Apply
+	}
+	// DeleteOption is an option of Delete.
 	DeleteOption interface {
 		Option
 		forDelete()
-	} // of Delete
+	}
+	// DeleteAllOption is an option of DeleteAll.
 	DeleteAllOption interface {
 		Option
 		forDeleteAll()
-	} // of DeleteAll
+	}
 )
 
 // Options that fit several verbs.

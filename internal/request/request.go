@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -115,7 +115,7 @@ func checkAddress(s Spec) error {
 		if value == "" {
 			continue
 		}
-		if problems := path.IsValidPathSegmentName(value); len(problems) > 0 {
+		if problems := content.IsPathSegmentName(value); len(problems) > 0 {
 			return fmt.Errorf("the %s %q is not valid in a URL path: it %s", field, value, strings.Join(problems, ", "))
 		}
 	}

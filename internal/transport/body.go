@@ -25,14 +25,14 @@ func errIdle(d time.Duration) error {
 // of the transport's "context canceled".
 type body struct {
 	io.ReadCloser
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // a body lives exactly as long as the attempt that this context is of
 	end  func()
 	once sync.Once
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		if cause := context.Cause(b.ctx); cause != nil {
 			err = cause
 		}

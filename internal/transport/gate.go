@@ -19,7 +19,9 @@ type Gate interface {
 type gateKey struct{}
 
 // WithGate is a context whose calls ask g.
-func WithGate(ctx context.Context, g Gate) context.Context { return context.WithValue(ctx, gateKey{}, g) }
+func WithGate(ctx context.Context, g Gate) context.Context {
+	return context.WithValue(ctx, gateKey{}, g)
+}
 
 func gateOf(ctx context.Context) Gate {
 	if g, ok := ctx.Value(gateKey{}).(Gate); ok {

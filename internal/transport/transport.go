@@ -79,16 +79,16 @@ type Response struct {
 // ContentType of the body, with its parameters.
 func (r *Response) ContentType() string { return r.Header.Get("Content-Type") }
 
-// Failure is a call that got no answer.
-type Failure struct {
+// Error is a call that got no answer.
+type Error struct {
 	Attempts int
 	Err      error
 }
 
-func (f *Failure) Error() string { return f.Err.Error() }
-func (f *Failure) Unwrap() error { return f.Err }
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
 
-// Do sends r until there is an answer that p does not retry, or attempts or ctx run out. Its error is a *Failure.
+// Do sends r until there is an answer that p does not retry, or attempts or ctx run out. Its error is a *Error.
 // The context governs the body too: it must live until the body is read.
 func (t *Transport) Do(ctx context.Context, r *request.Request, p Policy) (*Response, error) {
 	gate := gateOf(ctx)
@@ -98,14 +98,14 @@ func (t *Transport) Do(ctx context.Context, r *request.Request, p Policy) (*Resp
 			err = gate.Enter(ctx)
 		}
 		if err != nil {
-			return nil, &Failure{Attempts: attempt - 1, Err: err}
+			return nil, &Error{Attempts: attempt - 1, Err: err}
 		}
 		res, sent, err := t.attempt(ctx, r, p)
 		leave(gate, res)
 		delay, again := p.next(ctx, r, attempt, res, sent, err)
 		if !again {
 			if err != nil {
-				return nil, &Failure{Attempts: attempt, Err: err}
+				return nil, &Error{Attempts: attempt, Err: err}
 			}
 			res.Attempts = attempt
 			return res, nil
@@ -120,7 +120,7 @@ func (t *Transport) Do(ctx context.Context, r *request.Request, p Policy) (*Resp
 			if err == nil {
 				err = fmt.Errorf("the server answered %d", res.Status)
 			}
-			return nil, &Failure{Attempts: attempt, Err: fmt.Errorf("%w while waiting to try again after: %w", context.Cause(ctx), err)}
+			return nil, &Error{Attempts: attempt, Err: fmt.Errorf("%w while waiting to try again after: %w", context.Cause(ctx), err)}
 		}
 	}
 }

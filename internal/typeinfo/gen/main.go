@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -34,7 +35,7 @@ var elsewhere = []kind{
 func main() {
 	output := flag.String("output", "builtin.go", "file to write")
 	flag.Parse()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/api").Output()
+	out, err := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/api").Output()
 	if err != nil {
 		log.Fatalf("find k8s.io/api: %v", err)
 	}
@@ -102,11 +103,13 @@ func scanPackage(dir string) ([]kind, error) {
 				switch s := spec.(type) {
 				case *ast.ValueSpec:
 					if s.Names[0].Name == "GroupName" {
-						group, _ = strconv.Unquote(s.Values[0].(*ast.BasicLit).Value)
+						if lit, ok := s.Values[0].(*ast.BasicLit); ok {
+							group, _ = strconv.Unquote(lit.Value) // the parser took it, so it is quoted
+						}
 					}
 				case *ast.TypeSpec:
 					if isObject(s) {
-						markers := commentsAbove(f, fset, gd)
+						markers := commentsAbove(f, gd)
 						kinds = append(kinds, kind{
 							name:       s.Name.Name,
 							plural:     plural(s.Name.Name),
@@ -140,7 +143,7 @@ func isObject(s *ast.TypeSpec) bool {
 
 // commentsAbove returns the comment groups between the previous declaration and this one: markers often stand in a group
 // of their own, above the doc comment.
-func commentsAbove(f *ast.File, fset *token.FileSet, decl *ast.GenDecl) string {
+func commentsAbove(f *ast.File, decl *ast.GenDecl) string {
 	var previous token.Pos
 	for _, d := range f.Decls {
 		if d.End() < decl.TokPos && d.End() > previous {
