@@ -11,6 +11,7 @@ require (
 
 require (
 	github.com/briandowns/spinner v1.23.2
+	github.com/google/go-containerregistry v0.22.1
 	github.com/vishvananda/netlink v1.3.1
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.46.0
