@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 
-	"github.com/kubesdk/kubesdk/internal/codec/fastproto"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kubesdk/kubesdk/internal/codec/fastjson"
+	"github.com/kubesdk/kubesdk/internal/codec/fastproto"
 )
 
 // Decode replaces *into, a non-nil pointer, by what body says in contentType, whose parameters are ignored. apiVersion
@@ -135,14 +136,13 @@ func (d *itemDecoder) decodeJSON(body []byte, into runtime.Object) (apiVersion, 
 	switch o := into.(type) {
 	case *unstructured.Unstructured:
 		o.Object = nil
-		content := map[string]any{}
-		if err := utiljson.Unmarshal(body, &content); err != nil {
+		content, err := fastjson.Object(body)
+		if err != nil {
 			return "", "", explainJSON(body, err)
 		}
 		o.Object = content
 	default:
-		reflect.ValueOf(into).Elem().SetZero()
-		if err := utiljson.Unmarshal(body, into); err != nil {
+		if err := fastjson.Unmarshal(body, into); err != nil {
 			return "", "", explainJSON(body, err)
 		}
 	}

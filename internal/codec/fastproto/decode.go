@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"unsafe"
+
+	"github.com/kubesdk/kubesdk/internal/codec/textblock"
 )
 
 // Message is what generated types implement.
@@ -38,7 +40,7 @@ func Unmarshal(data []byte, into Message) error {
 // stopped is then where.
 type decoder struct {
 	data    []byte
-	text    text
+	text    textblock.Block
 	stopped int
 }
 
@@ -204,7 +206,7 @@ func (d *decoder) integer(f *field, target unsafe.Pointer, v uint64) {
 
 // string returns data[start:stop] as a string of its own.
 func (d *decoder) string(start, stop int) string {
-	return d.text.add(d.data[start:stop], len(d.data)-start)
+	return d.text.String(d.data[start:stop], len(d.data)-start)
 }
 
 // value decodes data[start:stop] into the value at target.
