@@ -9,7 +9,7 @@ LOCALKUBE := $(BIN)/localkube
 MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod cmd/kubesdk/go.mod devserver/go.mod cluster/go.mod bench/go.mod))
 # The cluster module links Kubernetes: always built in the same way, it is compiled once for all targets.
 CLUSTER := GOWORK=off CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -trimpath"
-NODE_PACKAGES := containerd runc containernetworking-plugins iproute2 nftables conntrack busybox-static
+NODE_PACKAGES := containerd runc containernetworking-plugins nftables busybox-static debootstrap
 
 export LOCALKUBE
 
