@@ -21,21 +21,22 @@ func errIdle(d time.Duration) error {
 	return fmt.Errorf("the server sent nothing for %s: %w: %w", d, ErrTimeout, context.DeadlineExceeded)
 }
 
-// body ends the attempt's context and frees its place in the pool when closed, and reports the context's cause instead
-// of the transport's "context canceled".
+// body is an answer's. It ends the attempt when closed, reports the context's cause instead of the transport's "context
+// canceled", and gives up when nothing was read for a while. Time that the reader spends elsewhere does not count.
 type body struct {
 	io.ReadCloser
-	ctx  context.Context //nolint:containedctx // a body lives exactly as long as the attempt that this context is of
-	end  func()
-	once sync.Once
+	failed func(error) error
+	end    func()
+	once   sync.Once
+	idle   idleTimer
 }
 
 func (b *body) Read(p []byte) (int, error) {
+	b.idle.start()
 	n, err := b.ReadCloser.Read(p)
+	b.idle.stop()
 	if err != nil && !errors.Is(err, io.EOF) {
-		if cause := context.Cause(b.ctx); cause != nil {
-			err = cause
-		}
+		err = b.failed(err)
 	}
 	return n, err
 }
@@ -46,27 +47,29 @@ func (b *body) Close() error {
 	return err
 }
 
-// idleBody gives up when nothing was read for a while. Time that the reader spends elsewhere does not count.
-type idleBody struct {
-	io.ReadCloser
+// idleTimer runs while the server is waited for. Without a limit it never ends.
+type idleTimer struct {
 	limit time.Duration
-	timer *time.Timer
+	timer *time.Timer // nil without a limit
 }
 
-func newIdleBody(b io.ReadCloser, limit time.Duration, stop context.CancelCauseFunc) *idleBody {
-	timer := time.AfterFunc(limit, func() { stop(errIdle(limit)) })
-	timer.Stop()
-	return &idleBody{ReadCloser: b, limit: limit, timer: timer}
+func newIdleTimer(limit time.Duration, over func()) idleTimer {
+	if limit <= 0 {
+		return idleTimer{}
+	}
+	t := time.AfterFunc(limit, over)
+	t.Stop()
+	return idleTimer{limit: limit, timer: t}
 }
 
-func (b *idleBody) Read(p []byte) (int, error) {
-	b.timer.Reset(b.limit)
-	n, err := b.ReadCloser.Read(p)
-	b.timer.Stop()
-	return n, err
+func (t idleTimer) start() {
+	if t.timer != nil {
+		t.timer.Reset(t.limit)
+	}
 }
 
-func (b *idleBody) Close() error {
-	b.timer.Stop()
-	return b.ReadCloser.Close()
+func (t idleTimer) stop() {
+	if t.timer != nil {
+		t.timer.Stop()
+	}
 }

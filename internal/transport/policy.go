@@ -72,11 +72,11 @@ func retryFailure(r *request.Request, sent bool, err error) bool {
 	if !sent {
 		return errors.Is(err, syscall.ECONNREFUSED) || isTimeout(err)
 	}
-	return r.Replayable && interrupted(err)
+	return r.Replayable && Interrupted(err)
 }
 
-// interrupted says that a connection broke, as opposed to a certificate, an address or a credential being wrong.
-func interrupted(err error) bool {
+// Interrupted says that a connection broke or was too slow, also in the middle of an answer, as opposed to a certificate, an address or a credential being wrong.
+func Interrupted(err error) bool {
 	var certErr *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &certErr):

@@ -2,15 +2,12 @@ package transport
 
 import (
 	"fmt"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/transport"
 )
 
 const (
@@ -20,18 +17,13 @@ const (
 	maxConnections       = 64
 )
 
-// pool spreads calls over connections. Each lane is an http.RoundTripper with a connection (HTTP/2) of its own; lanes are
+// pool spreads calls over connections. Each lane has a connection (HTTP/2) of its own; lanes are
 // opened when those there are have no room left, and the first with room is taken, so that a light load keeps one warm.
 type pool struct {
-	open func() (http.RoundTripper, error)
+	open func() (*lane, error) // nil if there is only one, which is not ours
 
 	mu    sync.Mutex // guards opening a lane
 	lanes atomic.Pointer[[]*lane]
-}
-
-type lane struct {
-	rt       http.RoundTripper
-	inFlight atomic.Int64
 }
 
 func newPool(cfg *rest.Config) (*pool, error) {
@@ -48,43 +40,36 @@ func newPool(cfg *rest.Config) (*pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("credentials of the given config: %w", err)
 	}
-	p := &pool{open: func() (http.RoundTripper, error) { return openLane(*tc) }}
-	p.lanes.Store(&[]*lane{})
-	if _, err := p.grow(0); err != nil {
+	p := &pool{open: func() (*lane, error) { return openLane(*tc) }}
+	first, err := p.open() // before any call, so that what is wrong with the config shows now
+	if err != nil {
 		return nil, err
 	}
+	p.lanes.Store(&[]*lane{first})
 	return p, nil
 }
 
-// openLane makes a RoundTripper that shares no connection with any other: client-go caches transports by their dialer.
-func openLane(tc transport.Config) (http.RoundTripper, error) {
-	dial := (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
-	if tc.DialHolder != nil {
-		dial = tc.DialHolder.Dial
+// minSilence is how long a connection must have been silent at least for a deadline to be blamed on it.
+const minSilence = time.Second
+
+// suspect takes a lane out of use whose calls ran into a deadline and over which nothing came for as long: its connection
+// may be dead, and HTTP/2 would send all further calls into it until its own ping notices. Calls under way stay on it.
+func (p *pool) suspect(l *lane, silence time.Duration) {
+	if p.open == nil || !l.silent(max(silence, minSilence)) || !l.retired.CompareAndSwap(false, true) {
+		return
 	}
-	tc.DialHolder = &transport.DialHolder{Dial: dial}
-	rt, err := transport.New(&tc)
-	if err != nil {
-		return nil, fmt.Errorf("TLS and credentials: %w", err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var rest []*lane
+	for _, other := range *p.lanes.Load() {
+		if other != l {
+			rest = append(rest, other)
+		}
 	}
-	return rt, nil
+	p.lanes.Store(&rest)
 }
 
-// roundTrip sends r on a lane with room. release gives the place back, once the body is done with.
-func (p *pool) roundTrip(r *http.Request) (res *http.Response, release func(), err error) {
-	l, err := p.take()
-	if err != nil {
-		return nil, nil, err
-	}
-	release = func() { l.inFlight.Add(-1) }
-	res, err = l.rt.RoundTrip(r)
-	if err != nil {
-		release()
-		return nil, nil, err
-	}
-	return res, release, nil
-}
-
+// take finds a place on a lane. Its leave gives it back.
 func (p *pool) take() (*lane, error) {
 	lanes := *p.lanes.Load()
 	for _, l := range lanes {
@@ -114,14 +99,11 @@ func (p *pool) grow(seen int) (*lane, error) {
 		return p.take()
 	}
 	defer p.mu.Unlock()
-	rt, err := p.open()
+	l, err := p.open()
 	if err != nil {
 		return nil, err
 	}
-	l := &lane{rt: rt}
-	if seen > 0 { // the first is opened before any call
-		l.inFlight.Add(1)
-	}
+	l.inFlight.Add(1)
 	grown := append(append([]*lane{}, *p.lanes.Load()...), l)
 	p.lanes.Store(&grown)
 	return l, nil

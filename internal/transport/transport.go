@@ -79,6 +79,12 @@ type Response struct {
 // ContentType of the body, with its parameters.
 func (r *Response) ContentType() string { return r.Header.Get("Content-Type") }
 
+// RetryAfter is how long the server wants to be left alone; 0 if it did not say.
+func (r *Response) RetryAfter() time.Duration {
+	d, _ := retryAfter(r.Header)
+	return d
+}
+
 // Error is a call that got no answer.
 type Error struct {
 	Attempts int
@@ -128,9 +134,56 @@ func (t *Transport) Do(ctx context.Context, r *request.Request, p Policy) (*Resp
 // attempt sends r once. sent says that the server may have seen it. An answer that is not 2xx is read here, bounded, so
 // that it can be looked at twice and its connection is free again.
 func (t *Transport) attempt(ctx context.Context, r *request.Request, p Policy) (res *Response, sent bool, err error) {
+	l, err := t.pool.take()
+	if err != nil {
+		return nil, false, err
+	}
 	ctx, stop := context.WithCancelCause(ctx)
+	began := time.Now()
 	timer := startTimer(p.AttemptTimeout, func() { stop(errAttemptTimeout(p.AttemptTimeout)) })
-	done := func() { timer.Stop(); stop(nil) }
+	idle := newIdleTimer(p.IdleTimeout, func() {
+		stop(errIdle(p.IdleTimeout))
+		t.pool.suspect(l, p.IdleTimeout)
+	})
+	end := func() {
+		timer.Stop()
+		idle.stop()
+		stop(nil)
+		l.leave()
+	}
+	failed := func(err error) error {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		if isTimeout(err) {
+			t.pool.suspect(l, time.Since(began))
+		}
+		return err
+	}
+	idle.start()
+	httpRes, err := l.rt.RoundTrip(t.httpRequest(ctx, r))
+	if err != nil {
+		err = failed(err)
+		end()
+		return nil, !dialFailed(err), err
+	}
+	res = &Response{Status: httpRes.StatusCode, Header: httpRes.Header}
+	if res.Status/100 == 2 {
+		if r.Verb == request.Watch {
+			timer.Stop()
+		}
+		idle.stop()
+		res.Body = &body{ReadCloser: httpRes.Body, failed: failed, end: end, idle: idle}
+		return res, true, nil
+	}
+	content, _ := io.ReadAll(io.LimitReader(httpRes.Body, maxErrorBody)) // the status is the answer; a body cut short only makes it less detailed
+	_ = httpRes.Body.Close()
+	end()
+	res.Body = io.NopCloser(bytes.NewReader(content))
+	return res, true, nil
+}
+
+func (t *Transport) httpRequest(ctx context.Context, r *request.Request) *http.Request {
 	httpReq := (&http.Request{
 		Method: r.Method, URL: t.resolve(r), Host: t.base.Host, Header: headers(r),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -140,33 +193,7 @@ func (t *Transport) attempt(ctx context.Context, r *request.Request, p Policy) (
 		httpReq.ContentLength = int64(len(r.Body))
 		httpReq.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
 	}
-	httpRes, release, err := t.pool.roundTrip(httpReq)
-	if err != nil {
-		cause := context.Cause(ctx)
-		done()
-		if cause != nil && ctx.Err() != nil {
-			err = cause
-		}
-		return nil, !dialFailed(err), err
-	}
-	end := func() { done(); release() }
-	res = &Response{Status: httpRes.StatusCode, Header: httpRes.Header}
-	if res.Status/100 == 2 {
-		if r.Verb == request.Watch {
-			timer.Stop()
-		}
-		res.Body = &body{ReadCloser: httpRes.Body, ctx: ctx, end: end}
-		if p.IdleTimeout > 0 {
-			res.Body = newIdleBody(res.Body, p.IdleTimeout, stop)
-		}
-		return res, true, nil
-	}
-	content, readErr := io.ReadAll(io.LimitReader(httpRes.Body, maxErrorBody))
-	_ = httpRes.Body.Close() // the status is the answer; a body cut short only makes it less detailed
-	end()
-	_ = readErr
-	res.Body = io.NopCloser(bytes.NewReader(content))
-	return res, true, nil
+	return httpReq
 }
 
 func headers(r *request.Request) http.Header {
