@@ -31,6 +31,7 @@ type call struct {
 	name         string // of the object, where it is not in the URL
 	protobuf     bool
 	metadataOnly bool
+	sent         *request.Request // nil until it was tried to send it
 }
 
 const (
@@ -155,7 +156,11 @@ func (c *call) newError() *Error {
 	if c.spec.Subresource != "" {
 		resource += "/" + c.spec.Subresource
 	}
-	return &Error{Verb: string(c.spec.Verb), Resource: resource, Namespace: c.spec.Namespace, Name: nonEmpty(c.spec.Name, c.name)}
+	e := &Error{Verb: string(c.spec.Verb), Resource: resource, Namespace: c.spec.Namespace, Name: nonEmpty(c.spec.Name, c.name)}
+	if c.sent != nil {
+		e.URL = c.client.transport.URL(c.sent)
+	}
+	return e
 }
 
 // refuse is an error of a call that was not sent.
@@ -175,7 +180,7 @@ func (c *call) broken(cause error, attempts int) *Error {
 // answered is the error of an answer that is not 2xx.
 func (c *call) answered(res *transport.Response) *Error {
 	e := c.newError()
-	e.Code, e.Attempts = res.Status, res.Attempts
+	e.Code, e.Attempts, e.RetryAfter = res.Status, res.Attempts, res.RetryAfter()
 	body, _ := io.ReadAll(res.Body) // in memory already
 	var status metav1.Status
 	if err := codec.Decode(body, res.ContentType(), &status, schema.GroupVersionKind{}); err == nil && status.Kind == "Status" {
@@ -227,9 +232,13 @@ func (c *call) attrs() []slog.Attr {
 	return attrs
 }
 
-// notList is the error of a list that broke off or is none.
-func (c *call) notList(res *transport.Response, cause error) *Error {
-	e := c.broken(cause, res.Attempts)
+// told is the error of a Status that came in the middle of a stream.
+func (c *call) told(status *metav1.Status) *Error {
+	e := c.newError()
+	e.Attempts, e.Code, e.Reason, e.Message, e.status = 1, int(status.Code), status.Reason, status.Message, status
+	if status.Details != nil {
+		e.RetryAfter = time.Duration(status.Details.RetryAfterSeconds) * time.Second
+	}
 	return e
 }
 

@@ -32,6 +32,7 @@ type Client struct {
 	scheme    *runtime.Scheme
 	transport *transport.Transport
 	kinds     sync.Map // schema.GroupVersionKind → TypeInfo, as discovery told
+	listFirst sync.Map // schema.GroupVersionKind → struct{}: the server cannot stream a present state of these
 }
 
 // ClientOption configures a [Client]. Every [Option] is one too.

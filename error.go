@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -81,6 +82,8 @@ type Error struct {
 	Code     int    // HTTP status code; 0 if no answer came
 	Reason   metav1.StatusReason
 	Message  string
+
+	RetryAfter time.Duration // how long the server wants to be left alone; 0 if it did not say
 
 	status *metav1.Status // the server's own, nil if there is none
 	cause  error

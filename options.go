@@ -222,9 +222,9 @@ func AttemptTimeout(d time.Duration) CallOption {
 	return callOption{option: func(s *settings) { s.attemptTimeout = d }}
 }
 
-// IdleTimeout is how long the server may be silent in the middle of a streamed list or a watch before the connection is
-// taken for dead. The default is 60 s; the API server sends a bookmark about once a minute at the latest where the watch
-// asks for them. 0 means for ever.
+// IdleTimeout is how long the server may be silent before or in the middle of a streamed list or a watch until the
+// connection is taken for dead. The default is 90 s; 0 means for ever. The API server sends a bookmark about once a minute
+// to most watches, and a watch that is cut without need goes on unnoticed.
 func IdleTimeout(d time.Duration) interface {
 	ListOption
 	WatchOption

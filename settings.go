@@ -14,7 +14,7 @@ import (
 
 const (
 	defaultTimeout     = 30 * time.Second
-	defaultIdleTimeout = 60 * time.Second
+	defaultIdleTimeout = 90 * time.Second
 	defaultAttempts    = 5
 )
 

@@ -2,15 +2,7 @@ package kubesdk
 
 import (
 	"context"
-	"errors"
-	"io"
 	"iter"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-
-	"github.com/kubesdk/kubesdk/internal/codec"
-	"github.com/kubesdk/kubesdk/internal/request"
 )
 
 // EventType says what happened to an object.
@@ -20,79 +12,98 @@ type EventType string
 const (
 	Added    EventType = "ADDED"    // it was created, or is there as the watch begins
 	Modified EventType = "MODIFIED" // it was changed
-	Deleted  EventType = "DELETED"  // it is gone; Object is its last state
+	Deleted  EventType = "DELETED"  // it is gone, or no longer one that the selectors choose; Object is its last state
 	Bookmark EventType = "BOOKMARK" // nothing happened to an object: ResourceVersion is how far the watch has come
 )
 
-// Event is one change of one object.
+// Event is one change of one object, or a bookmark.
 type Event[T Object] struct {
 	Type            EventType
 	Object          T      // nil for a Bookmark
 	ResourceVersion string // of the object, or how far a Bookmark says that the watch has come
+
+	// Synced marks the Bookmark that ends a present state: every object that there was at ResourceVersion has been
+	// reported by now, and nothing that has been reported is gone without a Deleted. The first one ends what was there as
+	// the watch began; there is another after each time that the watch had to list again.
+	Synced bool
+
+	// FinalStateUnknown marks a Deleted that the watch did not see, but found out by listing again. Object then has
+	// nothing but its name, namespace, UID, kind, and the last resourceVersion that was seen.
+	FinalStateUnknown bool
 }
 
-// Watch streams what is there and then every change to it.
+// Watch reports what is there and then every change, for as long as ctx lives. Objects that are there as it begins come as
+// [Added], in no promised order; a [Bookmark] with Synced follows the last of them, then come the changes, each object's in
+// the order in which they happened, none left out for good, none twice. If the object changed several times while the watch was
+// cut off, what is reported may be the sum of it: a [Modified] to the latest state, a [Deleted] and an [Added] if it is another
+// object under the same name.
+//
+// A watch heals itself. When the server ends the stream, the connection breaks, or nothing comes for the [IdleTimeout], it
+// goes on from the last version that it saw; when that is older than the server's history it lists again, and reports what
+// changed and what was deleted meanwhile. Ends of streams that are part of normal life are not reported; every other failure
+// is yielded as an [*Error] with a zero Event, and a loop that continues goes on watching, after a wait that [Retry]'s
+// Backoff says and that is short again once something came (Attempts and Statuses of the policy do not matter here):
+//
+//	for ev, err := range pods.Watch(ctx) {
+//		if err != nil {
+//			log.Print(err) // if it cannot heal, the loop ends after it
+//			continue
+//		}
+//		...
+//	}
+//
+// The sequence ends by itself only after an error: that of ctx, when ctx is done, or one that trying again does not mend,
+// such as [ErrUnauthorized], [ErrForbidden], [ErrNotFound] of the kind, or [ErrBadRequest]. If the watch had worked before,
+// such a refusal must come five times in a row, since a server that is starting may give it for a moment.
+//
+// Where the server can, the present state is streamed (KEP-3157), so that neither side holds a list; else it is listed in
+// pages. Per object the watch remembers name, UID and version, some 200 bytes, to know what is gone.
+//
+// With [ResourceVersion] the watch begins after that version, without a present state and without a Synced; since it does
+// not know what was there, it ends with [ErrGone] when it falls behind the server's history. With ResourceVersion("0") the present state may be an old one.
+//
+// The events' objects are the caller's to keep and change. Each range over the sequence is a watch of its own; leaving the
+// loop closes it. The caller's loop body is not called concurrently, and no goroutine is left behind.
 func (r Resource[T]) Watch(ctx context.Context, opts ...WatchOption) iter.Seq2[Event[T], error] {
-	return r.WatchOnce(ctx, opts...)
+	return func(yield func(Event[T], error) bool) {
+		w := newWatcher(r.h, withOptions(r.h.settings, opts), func() Object { return newObject[T]() })
+		w.run(ctx, func(c change, err error) bool {
+			if err != nil {
+				return yield(Event[T]{}, err)
+			}
+			return yield(eventOf[T](c), nil)
+		})
+	}
+}
+
+func eventOf[T Object](c change) Event[T] {
+	event := Event[T]{Type: c.typ, ResourceVersion: c.version, Synced: c.synced, FinalStateUnknown: c.lost}
+	if c.obj != nil {
+		event.Object = c.obj.(T) //nolint:forcetypeassert // newObject made it
+	}
+	return event
 }
 
 // WatchOnce is one watch request and nothing more: it ends with the server's end of the stream, which comes after some
-// minutes at the latest, or with an error, which it yields. Without a [ResourceVersion] it begins with what is there. See
-// [Resource.Watch] for one that goes on.
+// minutes at the latest, or with an error, which it yields. Without a [ResourceVersion] it begins with what is there, as
+// [Added] events. See [Resource.Watch] for one that goes on.
 func (r Resource[T]) WatchOnce(ctx context.Context, opts ...WatchOption) iter.Seq2[Event[T], error] {
 	return func(yield func(Event[T], error) bool) {
 		s := withOptions(r.h.settings, opts)
-		err := watchOnce(ctx, r.h, s, func() runtime.Object { return newObject[T]() }, func(e codec.WatchEvent) bool {
-			obj := e.Object.(T) //nolint:forcetypeassert // newObject made it
-			event := Event[T]{Type: EventType(e.Type), Object: obj, ResourceVersion: obj.GetResourceVersion()}
-			if event.Type == Bookmark {
-				var none T
-				event.Object = none
+		w := newWatcher(r.h, s, func() Object { return newObject[T]() })
+		policy := s.policy()
+		policy.IdleTimeout = s.idleTimeout
+		left := false
+		o := w.stream(ctx, watchStep{phase: phaseFollow, version: s.resourceVersion}, policy, func(typ EventType, obj Object) bool {
+			event := Event[T]{Type: typ, ResourceVersion: obj.GetResourceVersion()}
+			if typ != Bookmark {
+				event.Object = obj.(T) //nolint:forcetypeassert // newObject made it
 			}
-			return yield(event, nil)
+			left = !yield(event, nil)
+			return !left
 		})
-		if err != nil {
-			yield(Event[T]{}, err)
+		if o.err != nil && !left {
+			yield(Event[T]{}, o.err)
 		}
 	}
-}
-
-// watchOnce yields events until the stream ends or yield returns false.
-func watchOnce(ctx context.Context, h handle, s *settings, newItem func() runtime.Object, yield func(codec.WatchEvent) bool) error {
-	c, err := h.call(ctx, request.Watch, s)
-	if err != nil {
-		return err
-	}
-	c.spec.Query = s.query(request.Watch)
-	c.spec.Query.Set("watch", "true")
-	c.spec.Query.Set("allowWatchBookmarks", "true")
-	p := s.policy()
-	p.IdleTimeout = s.idleTimeout
-	res, err := c.send(ctx, p)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }() // the stream has no end of its own
-	decoder := codec.NewWatchDecoder(res.Body, res.ContentType(), newItem, c.body)
-	for {
-		event, err := decoder.Next()
-		switch {
-		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-			return nil
-		case err != nil:
-			return c.broken(err, res.Attempts)
-		case event.Status != nil:
-			return c.told(event.Status)
-		}
-		if !yield(event) {
-			return nil
-		}
-	}
-}
-
-// told is the error of a Status that came in the middle of a stream.
-func (c *call) told(status *metav1.Status) *Error {
-	e := c.newError()
-	e.Attempts, e.Code, e.Reason, e.Message, e.status = 1, int(status.Code), status.Reason, status.Message, status
-	return e
 }
