@@ -61,7 +61,9 @@ func isNotDir(err error) bool { return strings.Contains(err.Error(), "not a dire
 // rootFile prints the package that registers all others.
 func rootFile(module string, packages []pkgPath) ([]byte, error) {
 	packages = slices.Clone(packages)
-	slices.SortFunc(packages, func(a, b pkgPath) int { return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.version, b.version)) })
+	slices.SortFunc(packages, func(a, b pkgPath) int {
+		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.version, b.version))
+	})
 	name := names.Package(path.Base(module))
 	taken := map[string]bool{"runtime": true}
 	var imports, calls strings.Builder

@@ -1,0 +1,304 @@
+package generate_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/generate"
+	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/plan"
+	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/roundtrip"
+	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/schema"
+	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/source"
+)
+
+// moduleRoot is the folder of this module's go.mod, from this package.
+const moduleRoot = "../.."
+
+// corpus returns the folder of public CustomResourceDefinitions, or skips.
+func corpus(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("KUBESDK_CORPUS")
+	if dir == "" {
+		dir = filepath.Join(moduleRoot, "../../../shared/corpus")
+	}
+	dir = filepath.Join(dir, "crds")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("no corpus of public CRDs at %s: set KUBESDK_CORPUS", dir)
+	}
+	return dir
+}
+
+// workspace is a Go module with generated packages in apis.
+type workspace struct {
+	dir     string
+	set     *schema.Set
+	summary *generate.Summary
+}
+
+// newWorkspace generates the definitions of a path into a new module that needs no download.
+func newWorkspace(t *testing.T, path string) *workspace {
+	t.Helper()
+	set, err := source.CRDs([]string{path}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &workspace{dir: t.TempDir(), set: set}
+	w.summary, err = generate.Run(t.Context(), set, generate.Options{Output: filepath.Join(w.dir, "apis"), Module: "example.com/corpus/apis"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeModule(t, w.dir, "example.com/corpus")
+	return w
+}
+
+// writeModule writes a go.mod with this module's requirements, so that everything comes from the module
+// cache.
+func writeModule(t *testing.T, dir, path string) {
+	t.Helper()
+	root, err := filepath.Abs(moduleRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(mod), "module github.com/kubesdk/kubesdk/cmd/kubesdk", "module "+path, 1)
+	text = strings.ReplaceAll(text, "=> ../..", "=> "+filepath.Join(root, "../.."))
+	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"go.mod": text, "go.sum": string(sum)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// goCommand runs the go command in a folder, outside the workspace of this repository. -trimpath makes the
+// build cache independent of the temporary folder.
+func goCommand(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod -trimpath -buildvcs=false")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out[:min(len(out), 8000)])
+	}
+}
+
+// TestCorpus generates all public definitions as one module and holds the promises of the generator on it.
+func TestCorpus(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, corpus(t))
+	if got := w.summary; got.Kinds != len(w.set.Kinds) || len(got.Failures) > 0 {
+		t.Fatalf("generated %d of %d kinds, failures: %v", got.Kinds, len(w.set.Kinds), got.Failures)
+	}
+	counts := map[plan.Cause]int{}
+	for _, loss := range w.summary.Losses {
+		counts[loss.Cause]++
+	}
+	t.Logf("%d kinds, %d types, losses by cause: %v", w.summary.Kinds, w.summary.Types, counts)
+	t.Run("deterministic", w.deterministic)
+	t.Run("vet", func(t *testing.T) {
+		t.Parallel()
+		goCommand(t, w.dir, "vet", "./...")
+	})
+	t.Run("lossless", w.lossless)
+}
+
+// deterministic generates again, from shuffled input, and compares.
+func (w *workspace) deterministic(t *testing.T) {
+	t.Parallel()
+	set := &schema.Set{Kinds: slices.Clone(w.set.Kinds)}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(set.Kinds), func(i, j int) { set.Kinds[i], set.Kinds[j] = set.Kinds[j], set.Kinds[i] })
+	for _, out := range []string{filepath.Join(w.dir, "apis"), filepath.Join(t.TempDir(), "apis")} {
+		fresh := out != filepath.Join(w.dir, "apis")
+		s, err := generate.Run(t.Context(), set, generate.Options{Output: out, Module: "example.com/corpus/apis", Check: !fresh}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !fresh {
+			if !s.Changes.Empty() {
+				t.Errorf("a second run would change %v %v %v", s.Changes.Created, s.Changes.Changed, s.Changes.Removed)
+			}
+			continue
+		}
+		compareTrees(t, filepath.Join(w.dir, "apis"), out)
+	}
+}
+
+// compareTrees fails unless two folders hold the same files.
+func compareTrees(t *testing.T, want, got string) {
+	t.Helper()
+	for _, pair := range [][2]string{{want, got}, {got, want}} {
+		err := filepath.WalkDir(pair[0], func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			rel, _ := filepath.Rel(pair[0], path)
+			a, _ := os.ReadFile(path)
+			b, err := os.ReadFile(filepath.Join(pair[1], rel))
+			if err != nil {
+				t.Errorf("%s is in one folder only", rel)
+			} else if !bytes.Equal(a, b) {
+				t.Errorf("%s differs: %s", rel, cmp.Diff(string(a), string(b)))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// documentsPerKind is how many random documents each kind is tried with.
+const documentsPerKind = 40
+
+// lossless draws documents for every kind and sends them through the generated types.
+func (w *workspace) lossless(t *testing.T) {
+	t.Parallel()
+	r := w.startRunner(t)
+	rng := rand.New(rand.NewPCG(2026, 5))
+	failures := 0
+	for i := range w.set.Kinds {
+		kind := &w.set.Kinds[i]
+		for range documentsPerKind {
+			if problem := r.check(t, kind, roundtrip.Draw(rng, kind)); problem != "" {
+				t.Errorf("%s: %s", kind, problem)
+				failures++
+				break
+			}
+		}
+		if failures > 20 {
+			t.Fatal("too many failures")
+		}
+	}
+}
+
+// runner is the program that holds the generated types.
+type runner struct {
+	in  *json.Encoder
+	out *bufio.Reader
+}
+
+func (w *workspace) startRunner(t *testing.T) *runner {
+	t.Helper()
+	program, err := os.ReadFile("testdata/runner/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(w.dir, "runner")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), program, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(w.dir, "runner.exe")
+	goCommand(t, w.dir, "build", "-o", binary, "./runner")
+	cmd := exec.CommandContext(t.Context(), binary)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	return &runner{in: json.NewEncoder(in), out: bufio.NewReaderSize(out, 1<<20)}
+}
+
+// check sends one document through the types and says what is wrong with what comes back.
+func (r *runner) check(t *testing.T, kind *schema.Kind, doc map[string]any) string {
+	t.Helper()
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := map[string]any{"Group": kind.Group, "Version": kind.Version, "Kind": kind.Kind, "Doc": json.RawMessage(raw)}
+	if err := r.in.Encode(request); err != nil {
+		t.Fatal(err)
+	}
+	line, err := r.out.ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("%s: the runner ended: %v", kind, err)
+	}
+	var res struct {
+		Doc, Copy, Dynamic json.RawMessage
+		Typed, Error       string
+	}
+	if err := json.Unmarshal(line, &res); err != nil {
+		t.Fatal(err)
+	}
+	if res.Error != "" {
+		return fmt.Sprintf("%s\n%s", res.Error, raw)
+	}
+	if want := fmt.Sprintf("%s/%s, Kind=%s %s %t", kind.Group, kind.Version, kind.Kind, kind.Plural, kind.Namespaced); res.Typed != want {
+		return fmt.Sprintf("KubeType tells %q, want %q", res.Typed, want)
+	}
+	if !bytes.Equal(res.Doc, res.Copy) {
+		return fmt.Sprintf("the deep copy encodes differently: %s", cmp.Diff(string(res.Doc), string(res.Copy)))
+	}
+	want := roundtrip.Document(kind, decode(t, raw))
+	if diff := cmp.Diff(want, roundtrip.Document(kind, decode(t, res.Doc))); diff != "" {
+		return fmt.Sprintf("the document changed (-sent +received):\n%s", diff)
+	}
+	if diff := cmp.Diff(withoutNulls(kind, decode(t, res.Doc)), withoutNulls(kind, decode(t, res.Dynamic))); diff != "" {
+		return fmt.Sprintf("client-go's converter changed the object (-typed +converted):\n%s", diff)
+	}
+	return ""
+}
+
+// withoutNulls drops fields that are null: client-go's converter does so by itself, whatever the type.
+func withoutNulls(kind *schema.Kind, doc map[string]any) map[string]any {
+	dropNulls(doc)
+	return roundtrip.Document(kind, doc)
+}
+
+func dropNulls(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if value == nil {
+				delete(v, name)
+			}
+			dropNulls(value)
+		}
+	case []any:
+		for _, item := range v {
+			dropNulls(item)
+		}
+	}
+}
+
+func decode(t *testing.T, raw []byte) map[string]any {
+	t.Helper()
+	var out map[string]any
+	if err := utiljson.Unmarshal(raw, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
