@@ -22,10 +22,15 @@ type progress struct {
 
 func newProgress(out io.Writer) *progress {
 	p := &progress{out: out, began: time.Now()}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
-		p.spin = spinner.New(spinner.CharSets[14], 100*time.Millisecond, spinner.WithWriterFile(f))
+	if isTerminal(out) && os.Getenv("TERM") != "dumb" {
+		p.spin = spinner.New(spinner.CharSets[14], 100*time.Millisecond, spinner.WithWriterFile(out.(*os.File)))
 	}
 	return p
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (p *progress) reporter() cluster.Reporter {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kubesdk/kubesdk/cluster/internal/node"
 	"github.com/kubesdk/kubesdk/cluster/internal/state"
@@ -25,8 +26,8 @@ const (
 	ExitUsage = 2
 	// ExitNotFound says that there is no such cluster.
 	ExitNotFound = 3
-	// ExitNotRunning says that there is, but that it is not ready.
-	ExitNotRunning = 4
+	// ExitNotReady says that there is, but that it is not ready.
+	ExitNotReady = 4
 	// ExitMissing says that this machine lacks what a node needs.
 	ExitMissing = 5
 	// ExitInterrupted says that the user ended it.
@@ -36,8 +37,8 @@ const (
 // Kubectl is the command that runs kubectl.
 const Kubectl = "kubectl"
 
-// errNotRunning reports that a cluster is there, but not ready.
-var errNotRunning = errors.New("the cluster is not running")
+// errNotReady reports that a cluster is there, but not ready.
+var errNotReady = errors.New("the cluster is not ready")
 
 // usageError is a command line that means nothing.
 type usageError struct{ error }
@@ -61,7 +62,13 @@ type app struct {
 func Run(args []string, run func(name string, args []string) int) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{out: os.Stdout, err: os.Stderr, run: run}
+	// Cobra offers the global flags with every command, and the components register theirs there.
+	global := pflag.CommandLine
+	pflag.CommandLine = pflag.NewFlagSet("localkube", pflag.ContinueOnError)
+	a := &app{out: os.Stdout, err: os.Stderr, run: func(name string, args []string) int {
+		pflag.CommandLine = global
+		return run(name, args)
+	}}
 	root := a.command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -90,8 +97,8 @@ func exitCode(ctx context.Context, err error) int {
 		return ExitInterrupted
 	case errors.Is(err, state.ErrNotFound):
 		return ExitNotFound
-	case errors.Is(err, errNotRunning):
-		return ExitNotRunning
+	case errors.Is(err, errNotReady):
+		return ExitNotReady
 	case errors.Is(err, node.ErrMissing):
 		return ExitMissing
 	}
@@ -153,7 +160,7 @@ func (a *app) cluster() (state.Dir, error) {
 	return dir, nil
 }
 
-// running is the cluster that the command is about, which must be running.
+// running is the cluster that the command is about, which must be running, and whose lease is renewed.
 func (a *app) running() (state.Dir, state.Config, error) {
 	dir, err := a.cluster()
 	if err != nil {
@@ -164,9 +171,9 @@ func (a *app) running() (state.Dir, state.Config, error) {
 		return dir, cfg, fmt.Errorf("%w; start it with \"localkube up\"", err)
 	}
 	if !dir.Alive() {
-		return dir, cfg, fmt.Errorf("cluster %q: %w; start it with \"localkube up\"", dir.Name(), errNotRunning)
+		return dir, cfg, fmt.Errorf("cluster %q: %w; start it with \"localkube up\"", dir.Name(), errNotReady)
 	}
-	return dir, cfg, nil
+	return dir, cfg, dir.Touch()
 }
 
 func (a *app) completeNames(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {

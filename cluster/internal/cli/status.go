@@ -48,7 +48,7 @@ func (a *app) statusOne(format outputFormat) error {
 		err = a.describe(info)
 	}
 	if err == nil && info.Phase != state.Ready {
-		return fmt.Errorf("cluster %q is %s: %w", info.Name, info.Phase, errNotRunning)
+		return fmt.Errorf("%w: %q is %s", errNotReady, info.Name, info.Phase)
 	}
 	return err
 }
@@ -142,9 +142,6 @@ func (a *app) kubeconfig() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			dir, _, err := a.running()
 			if err != nil {
-				return err
-			}
-			if err := dir.Touch(); err != nil {
 				return err
 			}
 			data, err := os.ReadFile(dir.Kubeconfig())

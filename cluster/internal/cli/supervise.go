@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -8,6 +9,7 @@ import (
 	"github.com/kubesdk/kubesdk/cluster/internal/node"
 	"github.com/kubesdk/kubesdk/cluster/internal/state"
 	"github.com/kubesdk/kubesdk/cluster/internal/supervisor"
+	"github.com/kubesdk/kubesdk/cluster/internal/sweep"
 )
 
 // supervise is what up starts in the background.
@@ -30,14 +32,22 @@ func (a *app) supervise() *cobra.Command {
 				return node.Init(dir, []string{"supervise", args[0]})
 			case cfg.Node:
 				// Init stands for the cluster: when it ends, the kernel ends this process too.
-			default:
-				alive, err := dir.HoldAlive()
-				if err != nil {
+				if err := supervisor.Run(cmd.Context(), dir); errors.Is(err, supervisor.ErrIdle) {
+					return exitError(node.IdleCode)
+				} else {
 					return err
 				}
-				defer alive.Close()
 			}
-			return supervisor.Run(cmd.Context(), dir)
+			alive, err := dir.HoldAlive()
+			if err != nil {
+				return err
+			}
+			defer alive.Close()
+			err = supervisor.Run(cmd.Context(), dir)
+			if errors.Is(err, supervisor.ErrIdle) {
+				return sweep.RemoveIdle(dir)
+			}
+			return err
 		},
 	}
 }

@@ -80,8 +80,11 @@ func apiServerArg(arg string) (string, error) {
 	return "--" + strings.TrimLeft(arg, "-"), nil
 }
 
-// hint says how to go on, on a terminal as in a script's log.
+// hint tells a person how to go on.
 func (a *app) hint(info cluster.Info) {
+	if !isTerminal(a.err) {
+		return
+	}
 	name := ""
 	if info.Name != state.DefaultName {
 		name = " --name " + info.Name
@@ -130,7 +133,7 @@ func (a *app) stop(ctx context.Context) error {
 	p := newProgress(a.err)
 	began := time.Now()
 	p.waiting([]string{"stopping cluster " + dir.Name()})
-	err = cluster.Down(ctx, dir)
+	err = cluster.Down(ctx, dir, func() { p.note("waiting for another localkube that is at work on it") })
 	p.stop()
 	switch {
 	case errors.Is(err, state.ErrNotFound):

@@ -62,9 +62,10 @@ func Describe(dir state.Dir) (Info, error) {
 	return info, nil
 }
 
-// Down stops the cluster and leaves nothing of it. The error wraps [state.ErrNotFound] if there was nothing.
-func Down(ctx context.Context, dir state.Dir) error {
-	lock, err := dir.Lock(ctx, nil)
+// Down stops the cluster and leaves nothing of it. waiting, which may be nil, is called if it has to wait for another
+// localkube. The error wraps [state.ErrNotFound] if there was nothing.
+func Down(ctx context.Context, dir state.Dir, waiting func()) error {
+	lock, err := dir.Lock(ctx, waiting)
 	if err != nil {
 		return err
 	}

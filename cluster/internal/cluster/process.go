@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -119,13 +120,14 @@ func waitReady(ctx context.Context, dir state.Dir, revived int, ended <-chan err
 	reported := map[string]bool{}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var waiting []string
 	for {
 		status, err := dir.ReadStatus()
 		if err != nil {
 			return err
 		}
+		waiting = waiting[:0]
 		if status.Revived >= revived {
-			var waiting []string
 			for _, c := range status.Components {
 				switch {
 				case c.Phase == state.Exited:
@@ -146,13 +148,13 @@ func waitReady(ctx context.Context, dir state.Dir, revived int, ended <-chan err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for cluster %q: %w", dir.Name(), context.Cause(ctx))
+			return fmt.Errorf("wait for %s of cluster %q: %w", strings.Join(waiting, ", "), dir.Name(), context.Cause(ctx))
 		case err := <-ended:
 			return fmt.Errorf("the supervisor of cluster %q ended early (%v):\n%s", dir.Name(), err, tail(dir, "supervisor"))
 		case <-tick.C:
 		}
 		if ended == nil && !dir.Alive() {
-			return fmt.Errorf("cluster %q stopped meanwhile; run the command again", dir.Name())
+			return fmt.Errorf("cluster %q: %w", dir.Name(), errStopped)
 		}
 	}
 }

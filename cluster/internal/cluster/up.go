@@ -20,6 +20,9 @@ import (
 // ErrDifferent reports that the cluster runs, but not as asked for.
 var ErrDifferent = errors.New("the cluster is running with different settings")
 
+// errStopped reports that a running cluster ended by itself while it was waited for.
+var errStopped = errors.New("the cluster has stopped")
+
 // Options are what a new cluster is to be. The zero value is one without a node that never stops by itself.
 type Options struct {
 	Node bool
@@ -49,9 +52,11 @@ func Up(ctx context.Context, dir state.Dir, opts Options, report Reporter) (Info
 		return Info{}, err
 	}
 	defer lock.Release()
+	err = errStopped
 	if dir.Alive() {
 		err = rejoin(ctx, dir, opts, report)
-	} else {
+	}
+	if errors.Is(err, errStopped) {
 		err = create(ctx, dir, opts, report)
 	}
 	if err != nil {
@@ -78,7 +83,7 @@ func rejoin(ctx context.Context, dir state.Dir, opts Options, report Reporter) e
 	}
 	// The lease may be about to run out while the components come back.
 	if err := dir.Touch(); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errStopped, err)
 	}
 	before, err := dir.ReadStatus()
 	if err != nil {
@@ -89,7 +94,7 @@ func rejoin(ctx context.Context, dir state.Dir, opts Options, report Reporter) e
 		if err := signal(dir, syscall.SIGHUP); err != nil {
 			return err
 		}
-		return waitReady(ctx, dir, before.Revived+1, nil, report)
+		return waitReady(ctx, dir, before.Revived+1, nil, report.only(before.Components))
 	}
 	report.note("cluster %q is running already", dir.Name())
 	report.Done = nil
@@ -167,6 +172,17 @@ func write(dir state.Dir, cfg state.Config) error {
 		return err
 	}
 	return dir.WriteConfig(cfg)
+}
+
+// only is r for those of the components that are not ready.
+func (r Reporter) only(components []state.Component) Reporter {
+	done := r.done
+	r.Done = func(name string, took time.Duration) {
+		if slices.ContainsFunc(components, func(c state.Component) bool { return c.Name == name && c.Phase != state.Ready }) {
+			done(name, took)
+		}
+	}
+	return r
 }
 
 func (r Reporter) note(format string, args ...any) {

@@ -7,11 +7,12 @@ import (
 	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/ready"
+	_ "github.com/coredns/coredns/plugin/rewrite"
 	_ "github.com/coredns/coredns/plugin/template"
 )
 
 // runCoreDNS runs CoreDNS with the plugins that the cluster's Corefile names, called in this order.
 func runCoreDNS() {
-	dnsserver.Directives = []string{"bind", "ready", "errors", "template", "kubernetes"}
+	dnsserver.Directives = []string{"bind", "ready", "errors", "rewrite", "kubernetes", "template"}
 	coremain.Run()
 }

@@ -141,6 +141,7 @@ func network() error {
 // cgroups makes the cgroup for pods, which the kubelet expects to find in every hierarchy.
 func cgroups(dir state.Dir) error {
 	for _, path := range sweep.Hierarchies(sweep.Cgroup(dir)) {
+		delegate(filepath.Dir(path))
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return fmt.Errorf("make the cgroup of the pods: %w", err)
 		}
@@ -149,6 +150,19 @@ func cgroups(dir state.Dir) error {
 		}
 	}
 	return nil
+}
+
+// delegate lets the cgroups in path have every controller that path itself has, which only cgroup v2 wants to be told. Which
+// of them are needed the kubelet knows, and says.
+func delegate(path string) {
+	controllers, err := os.ReadFile(filepath.Join(path, "cgroup.controllers"))
+	if err != nil {
+		return // cgroup v1
+	}
+	for _, c := range strings.Fields(string(controllers)) {
+		// One by one, since one that can't be had would keep the others away.
+		os.WriteFile(filepath.Join(path, "cgroup.subtree_control"), []byte("+"+c), 0o644)
+	}
 }
 
 // inheritCpuset fills in what cgroup v1 leaves empty in a new cpuset, in which no process could run.

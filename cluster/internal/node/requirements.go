@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrMissing reports that this machine or user lacks something that a node needs. The message names all of it.
@@ -42,8 +44,11 @@ type Requirements struct {
 // the Debian packages to install.
 func Check() (Requirements, error) {
 	r, problems, packages := Requirements{}, []string{}, []string{}
-	if os.Geteuid() != 0 {
+	switch {
+	case os.Geteuid() != 0:
 		problems = append(problems, "it needs root")
+	case !capable(unix.CAP_SYS_ADMIN) || !capable(unix.CAP_NET_ADMIN):
+		problems = append(problems, "root lacks the capabilities CAP_SYS_ADMIN and CAP_NET_ADMIN (a container must be privileged)")
 	}
 	missing := func(what, pkg string) {
 		problems = append(problems, what+" is missing")
@@ -71,6 +76,16 @@ func Check() (Requirements, error) {
 		hint = "; on Debian: apt-get install " + strings.Join(packages, " ")
 	}
 	return r, fmt.Errorf("%w: %s%s", ErrMissing, strings.Join(problems, ", "), hint)
+}
+
+// capable reports whether this process has the capability.
+func capable(capability int) bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return false
+	}
+	return data[capability/32].Effective&(1<<(capability%32)) != 0
 }
 
 func findCNI(dirs []string) string {

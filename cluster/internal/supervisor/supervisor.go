@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,8 +13,10 @@ import (
 
 	"github.com/kubesdk/kubesdk/cluster/internal/plan"
 	"github.com/kubesdk/kubesdk/cluster/internal/state"
-	"github.com/kubesdk/kubesdk/cluster/internal/sweep"
 )
+
+// ErrIdle reports that the cluster stopped because its lease ran out.
+var ErrIdle = errors.New("nobody has renewed the lease of the cluster")
 
 // supervisor is owned by the goroutine of its loop; everything else sends it events.
 type supervisor struct {
@@ -39,7 +42,7 @@ type event struct {
 }
 
 // Run runs the cluster in dir, whose configuration and files are there, until ctx ends, SIGTERM arrives or the lease runs
-// out. Then every process is gone. The working directory must be the cluster's. On the file descriptor 3 it expects the
+// out, which is [ErrIdle]. Then every component is gone. The working directory must be the cluster's. On the file descriptor 3 it expects the
 // socket that holds the cluster's port.
 func Run(ctx context.Context, dir state.Dir) error {
 	cfg, err := dir.ReadConfig()
@@ -76,10 +79,9 @@ func Run(ctx context.Context, dir state.Dir) error {
 		case lock := <-idle:
 			defer lock.Release()
 			slog.Info("stopping: nobody renewed the lease", "idleTimeout", cfg.IdleTimeout)
-			s.killAll()
-			return sweep.Remove(dir)
+			return ErrIdle
 		case <-hup:
-			s.revive()
+			s.revive(ctx)
 		case ev := <-s.events:
 			s.handle(ev)
 		}
@@ -113,8 +115,6 @@ func (s *supervisor) launch(ctx context.Context) {
 		now := time.Now()
 		s.started[i] = now
 		*c = state.Component{Name: step.Name, Phase: state.Starting}
-		stepCtx, cancel := context.WithCancel(ctx)
-		s.cancel[i] = cancel
 		if !step.Apply {
 			p, err := start(step, s.dir)
 			if err != nil {
@@ -126,16 +126,22 @@ func (s *supervisor) launch(ctx context.Context) {
 			c.PID = p.pid()
 			go func() { s.events <- event{step: i, started: now, exit: p.wait()} }()
 		}
-		if step.Once {
-			continue
+		if !step.Once {
+			s.watchReady(ctx, i)
 		}
-		go func() {
-			err := s.becomeReady(stepCtx, step)
-			if stepCtx.Err() == nil {
-				s.events <- event{step: i, started: now, err: err}
-			}
-		}()
 	}
+}
+
+// watchReady tells, until the step's process ends, when the step is ready.
+func (s *supervisor) watchReady(ctx context.Context, i int) {
+	ctx, s.cancel[i] = context.WithCancel(ctx)
+	started := s.started[i]
+	go func() {
+		err := s.becomeReady(ctx, s.steps[i])
+		if ctx.Err() == nil {
+			s.events <- event{step: i, started: started, err: err}
+		}
+	}()
 }
 
 func (s *supervisor) ready(name string) bool {
@@ -154,7 +160,7 @@ func (s *supervisor) handle(ev event) {
 		s.procs[ev.step] = nil
 		c.Phase, c.PID, c.ReadyAfter = state.Ready, 0, time.Since(ev.started).Round(time.Millisecond)
 	case ev.exit != nil:
-		s.cancel[ev.step]()
+		s.stopWatching(ev.step)
 		s.procs[ev.step] = nil
 		c.Phase, c.PID = state.Exited, 0
 		c.ExitCode, c.Message = ev.exit.ExitCode(), ev.exit.String()
@@ -163,17 +169,26 @@ func (s *supervisor) handle(ev event) {
 		c.Phase, c.ExitCode, c.Message = state.Exited, 1, ev.err.Error()
 		slog.Error("failed", "component", c.Name, "err", ev.err)
 	default:
-		c.Phase, c.ReadyAfter = state.Ready, time.Since(ev.started).Round(time.Millisecond)
+		c.Phase = state.Ready
+		if c.ReadyAfter == 0 {
+			c.ReadyAfter = time.Since(ev.started).Round(time.Millisecond)
+		}
 		slog.Info("ready", "component", c.Name, "after", c.ReadyAfter)
 	}
 }
 
-// revive lets the steps that exited start again.
-func (s *supervisor) revive() {
+// revive lets the steps that exited start again, and looks again whether the others are ready, which a dead one may have
+// disturbed.
+func (s *supervisor) revive(ctx context.Context) {
 	s.status.Revived++
 	for i := range s.status.Components {
-		if c := &s.status.Components[i]; c.Phase == state.Exited {
+		c := &s.status.Components[i]
+		switch {
+		case c.Phase == state.Exited:
 			c.Phase = state.Waiting
+		case c.Phase == state.Ready && s.procs[i] != nil:
+			c.Phase = state.Starting
+			s.watchReady(ctx, i)
 		}
 	}
 }
@@ -195,10 +210,16 @@ func (s *supervisor) report() error {
 	return s.dir.WriteStatus(s.status)
 }
 
+func (s *supervisor) stopWatching(i int) {
+	if s.cancel[i] != nil {
+		s.cancel[i]()
+	}
+}
+
 func (s *supervisor) killAll() {
 	for i, p := range slices.Backward(s.procs) {
 		if p != nil {
-			s.cancel[i]()
+			s.stopWatching(i)
 			p.kill()
 		}
 	}

@@ -32,6 +32,20 @@ func Remove(dir state.Dir) error {
 	return nil
 }
 
+// RemoveIdle is [Remove] for a cluster that ends by itself, unless a command is at work on it: that will find a dead cluster
+// and clean up.
+func RemoveIdle(dir state.Dir) error {
+	lock, err := dir.TryLock()
+	if errors.Is(err, state.ErrLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	return Remove(dir)
+}
+
 // Stop is [Remove] without the directory, for those who want to read the logs in it.
 func Stop(dir state.Dir) error {
 	if err := killProcesses(dir); err != nil {
@@ -40,7 +54,7 @@ func Stop(dir state.Dir) error {
 	if err := removeCgroups(Cgroup(dir)); err != nil {
 		return err
 	}
-	return unmountBelow(dir.Path())
+	return UnmountBelow(dir.Path())
 }
 
 // killProcesses ends every process that carries the cluster's mark or runs in its cgroups, and waits until they are gone.
@@ -82,8 +96,8 @@ func marked(variable string) []int {
 	return pids
 }
 
-// unmountBelow unmounts what is mounted in dir, the innermost first.
-func unmountBelow(dir string) error {
+// UnmountBelow unmounts everything that is mounted in dir or deeper, in the mount namespace of this process.
+func UnmountBelow(dir string) error {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return fmt.Errorf("list mounts: %w", err)
