@@ -140,11 +140,25 @@ func (f *generateFlags) read(ctx context.Context, stdin io.Reader, stderr io.Wri
 	if len(f.crds) > 0 {
 		return source.CRDs(f.crds, stdin)
 	}
-	return nil, errors.New("only --crd for now")
+	if f.fromDir != "" {
+		return source.Directory(f.fromDir)
+	}
+	config, err := source.Kubeconfig(f.kubeconfig, f.context)
+	if f.url != "" {
+		config, err = source.URL(f.url, f.headers, f.skipTLS)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return source.Cluster(ctx, config, source.Selection{Groups: f.groups, Versions: f.versions}, stderr)
 }
 
 func (f *generateFlags) completeContexts(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveNoFileComp
+	names, err := source.Contexts(f.kubeconfig)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // report prints warnings, what changed, and the summary.

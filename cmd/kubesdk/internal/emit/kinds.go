@@ -2,6 +2,7 @@ package emit
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,7 +89,7 @@ func packageDoc(p *plan.Package, importPath string) string {
 	}
 	var b strings.Builder
 	b.WriteString(Header + "\n")
-	example := p.Kinds[0].Type.Name
+	example := p.Kinds[max(0, slices.IndexFunc(p.Kinds, func(k *plan.Kind) bool { return k.API.Status }))].Type.Name
 	text := fmt.Sprintf("Package %s holds the Go types of the API %s/%s. They decode and encode every document that the API's schema allows "+
 		"without losing anything.\n\n\timport %s%s \"%s\"\n\n\tobjects := kubesdk.For[*%s%s.%s](client)\n", name, group, p.Version,
 		GroupAlias(p.Group), name, importPath, GroupAlias(p.Group), name, example)

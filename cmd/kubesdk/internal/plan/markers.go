@@ -18,8 +18,8 @@ const validation = "kubebuilder:validation:"
 // markers returns the markers of a node in a position: of a field, of a named type's declaration, or, with
 // the items prefix, of a list's items. What no marker can carry is recorded as lost.
 func (b *builder) markers(n *node, at position) []string {
-	if n.form == formAny && n.warning != "" {
-		return b.useMarkers(n, at) // raw JSON: the warning stands for all that the schema says
+	if n.form == formAny && n.warning != "" || n.form == formUpstream {
+		return b.useMarkers(n, at) // raw JSON, whose warning stands for all that the schema says, or a type with markers of its own
 	}
 	var out []string
 	if n.typ == nil || at == atType {
@@ -252,6 +252,9 @@ func (b *builder) loseDeep(n *node) {
 // constrained tells whether a node has validation that needs a marker.
 func constrained(n *node) bool {
 	s := n.props
+	if n.form == formUpstream {
+		return false
+	}
 	if f, ok := formatMarker(n); ok && !(n.form == formInt64 && f == `""`) {
 		return true
 	}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-
 	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/schema"
 )
 
@@ -144,6 +142,11 @@ func (r *reader) read(props *schema.Props, at place) *node {
 			return n
 		}
 	}
+	if r.kind.GoTypes && zeroDefault(props) {
+		plain := *props
+		plain.Default = nil
+		props = &plain
+	}
 	n := &node{props: props, path: at}
 	n.form, n.warning = classify(props, r.kind.CustomResource)
 	if component != "" && n.form != formStruct {
@@ -225,8 +228,8 @@ func (r *reader) resolve(props *schema.Props) (*schema.Props, string) {
 	}
 	merged := *target
 	merged.Default, merged.Nullable = props.Default, props.Nullable || target.Nullable
-	if string(rawOf(merged.Default)) == "{}" {
-		merged.Default = nil // published for every struct of the built-in APIs, where it says nothing
+	if r.kind.GoTypes && zeroDefault(&merged) {
+		merged.Default = nil
 	}
 	if props.Description != "" {
 		merged.Description = props.Description
@@ -238,9 +241,8 @@ func (r *reader) resolve(props *schema.Props) (*schema.Props, string) {
 	return &merged, name
 }
 
-func rawOf(j *apiextensionsv1.JSON) []byte {
-	if j == nil {
-		return nil
-	}
-	return j.Raw
+// zeroDefault tells of a default that is the Go zero value. Documents that are made from Go types have one for
+// every field that is not a pointer, where it says nothing.
+func zeroDefault(s *schema.Props) bool {
+	return s.Default != nil && slices.Contains([]string{"{}", `""`, "0", "false"}, string(s.Default.Raw))
 }

@@ -47,6 +47,9 @@ type Kind struct {
 	// Component is the name of Schema among the Definitions, if it is one of them.
 	Component string
 
+	// GoTypes tells that the schema was made from Go types, as those of the built-in APIs are.
+	GoTypes bool
+
 	// Origin says where the kind was read: "file.yaml:12" or a URL. It is for messages only.
 	Origin string
 }
