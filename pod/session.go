@@ -1,0 +1,376 @@
+package pod
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/kubesdk/kubesdk/pod/internal/stream"
+	"github.com/kubesdk/kubesdk/pod/internal/supervise"
+)
+
+// session is one run of a command.
+type session struct {
+	cmd     *Cmd
+	target  Target
+	proven  bool // the command runs below the script
+	conn    stream.Conn
+	out     *output
+	started chan struct{} // closed when the command runs
+	once    sync.Once
+	done    chan struct{} // closed when nothing more arrives
+	over    chan struct{} // closed when err is final
+
+	mu       sync.Mutex
+	process  supervise.Process
+	inputErr error
+
+	status []byte // valid after done
+	runErr error
+	err    error // valid after over; without the command's name
+}
+
+// start runs the command, below the script if it can. Nothing has run and no input was used where it tries again: without
+// the script where there is no shell, and after waiting where the container does not run yet.
+func (c *Cmd) start(ctx context.Context, t Target) (*session, error) {
+	waited := false
+	for {
+		s, err := c.attempt(ctx, t)
+		if err == nil {
+			return s, nil
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, c.wrap(t, context.Cause(ctx))
+		case noShell(err) && !t.known.lacksShell(t) && !c.attach:
+			t.known.setNoShell(t)
+			if len(c.Env) > 0 || c.Dir != "" {
+				return nil, c.wrap(t, fmt.Errorf("Env and Dir need a shell in the container, and there is no %s", supervise.Shell))
+			}
+			continue
+		case waited || !mayBeNotReady(err):
+			return nil, c.wrap(t, explained(err))
+		}
+		waited = true
+		ready, waitErr := t.await(ctx)
+		if waitErr != nil {
+			return nil, c.wrap(t, waitErr)
+		}
+		t = ready
+	}
+}
+
+func (k *known) lacksShell(t Target) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.noShell[t.key()]
+}
+
+func (k *known) setNoShell(t Target) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.noShell[t.key()] = true
+}
+
+// notRun is an error of a command that was never started.
+type notRun struct{ message string }
+
+func (e *notRun) Error() string { return e.message }
+
+// noShell recognizes the runtime's error about the script's interpreter.
+func noShell(err error) bool {
+	var e *notRun
+	return errors.As(err, &e) && strings.Contains(e.message, supervise.Shell) && missing(e.message)
+}
+
+func missing(message string) bool {
+	for _, words := range []string{"no such file", "not found", "executable file"} {
+		if strings.Contains(message, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// explained gives the runtime's errors the meaning that os/exec has for them.
+func explained(err error) error {
+	var e *notRun
+	if errors.As(err, &e) && strings.Contains(e.message, "exec:") && missing(e.message) {
+		return fmt.Errorf("%w: %s", exec.ErrNotFound, e.message)
+	}
+	return err
+}
+
+// mayBeNotReady says whether it is worth asking what state the container is in.
+func mayBeNotReady(err error) bool {
+	var run *notRun
+	if errors.As(err, &run) {
+		return !strings.Contains(run.message, "exec:")
+	}
+	var refused *stream.Refused
+	return errors.As(err, &refused) && (refused.Code == http.StatusBadRequest || refused.Code == http.StatusNotFound || refused.Code >= http.StatusInternalServerError)
+}
+
+// attempt starts the command once and returns when it runs, or with the reason why it does not.
+func (c *Cmd) attempt(ctx context.Context, t Target) (*session, error) {
+	s := &session{
+		cmd: c, target: t, proven: !c.attach && !t.known.lacksShell(t),
+		started: make(chan struct{}), done: make(chan struct{}), over: make(chan struct{}),
+	}
+	args := c.Args
+	mark := supervise.NewMark()
+	if s.proven {
+		var err error
+		if args, err = supervise.Wrap(supervise.Command{Args: c.Args, Env: c.Env, Dir: c.Dir, TTY: c.TTY}, mark); err != nil {
+			return nil, err
+		}
+	} else if len(c.Env) > 0 || c.Dir != "" {
+		return nil, fmt.Errorf("Env and Dir need a shell in the container, and there is no %s", supervise.Shell)
+	}
+	request := stream.Request{
+		Namespace: t.namespace, Pod: t.name, Subresource: "exec", Query: url.Values{"command": args},
+		Stdin: c.Stdin != nil, Stderr: true, TTY: c.TTY,
+	}
+	if c.attach {
+		request.Subresource, request.Query = "attach", url.Values{}
+	}
+	if t.container != "" {
+		request.Query.Set("container", t.container)
+	}
+	var err error
+	if s.conn, err = dial(ctx, t, request); err != nil {
+		return nil, apiErrorKeeping(t, request.Subresource, err)
+	}
+	s.out = newOutput(c, mark, s.proven, s.heard)
+	if !s.proven {
+		s.begin()
+	}
+	if c.TTY {
+		go s.resize()
+	}
+	go s.read()
+	go s.supervise(ctx)
+	select {
+	case <-s.started:
+		return s, nil
+	case <-s.over:
+	}
+	var e *notRun
+	if errors.As(s.err, &e) {
+		return nil, s.err
+	}
+	select {
+	case <-s.started: // it has ended already
+		return s, nil
+	default:
+		return nil, s.err
+	}
+}
+
+// apiErrorKeeping is apiError with the refusal itself still in the chain: start looks at it.
+func apiErrorKeeping(t Target, subresource string, err error) error {
+	var refused *stream.Refused
+	if !errors.As(err, &refused) {
+		return err
+	}
+	return &refusal{apiError(t, subresource, err), refused}
+}
+
+type refusal struct {
+	error
+	refused *stream.Refused
+}
+
+func (e *refusal) Unwrap() []error { return []error{e.error, e.refused} }
+
+// dial connects; what certainly did not reach a command is tried again.
+func dial(ctx context.Context, t Target, r stream.Request) (stream.Conn, error) {
+	d, err := t.dialer()
+	if err != nil {
+		return nil, err
+	}
+	for wait := 100 * time.Millisecond; ; wait *= 2 {
+		conn, err := d.Command(ctx, r)
+		var refused *stream.Refused
+		busy := errors.As(err, &refused) && refused.Code == http.StatusTooManyRequests
+		if err == nil || wait > time.Second || !busy && !errors.Is(err, syscall.ECONNREFUSED) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(wait):
+		}
+	}
+}
+
+// begin is when the command is known to run: only then its input is used.
+func (s *session) begin() {
+	s.once.Do(func() {
+		close(s.started)
+		if s.cmd.Stdin != nil {
+			go s.input()
+		}
+	})
+}
+
+// heard takes what the script says on standard error, or on a terminal.
+func (s *session) heard(w supervise.Words) {
+	if w.Process.PID == 0 {
+		return
+	}
+	s.mu.Lock()
+	s.process = w.Process
+	s.mu.Unlock()
+	s.begin()
+}
+
+func (s *session) input() {
+	_, err := io.Copy(struct{ io.Writer }{s.conn}, &stopReader{s.cmd.Stdin, s.done})
+	select {
+	case <-s.done:
+		return
+	default:
+	}
+	var read *readError
+	if errors.As(err, &read) { // the command must not take it for the end of its input
+		s.mu.Lock()
+		s.inputErr = read.error
+		s.mu.Unlock()
+		s.interrupt(read.error)
+		return
+	}
+	if err == nil {
+		_ = s.conn.CloseInput() // if the connection is broken, the reader tells
+	}
+}
+
+// stopReader ends with the command, and tells an error of reading from one of writing.
+type stopReader struct {
+	io.Reader
+	stop <-chan struct{}
+}
+
+type readError struct{ error }
+
+func (r *stopReader) Read(p []byte) (int, error) {
+	select {
+	case <-r.stop:
+		return 0, io.EOF
+	default:
+	}
+	n, err := r.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &readError{err}
+	}
+	return n, err
+}
+
+// resize passes on the sizes of the terminal. The first is sent at once, again with each attempt.
+func (s *session) resize() {
+	if first := s.cmd.firstSize(); first != nil {
+		_ = s.conn.Resize(first.Width, first.Height) // if the connection is broken, the reader tells
+	}
+	for {
+		select {
+		case <-s.over:
+			return
+		case size, ok := <-s.cmd.Resize:
+			if !ok || s.conn.Resize(size.Width, size.Height) != nil {
+				return
+			}
+		}
+	}
+}
+
+// read takes in all there is to come.
+func (s *session) read() {
+	s.status, s.runErr = s.conn.Run(s.out.stdout, s.out.stderr)
+	close(s.done)
+}
+
+// supervise waits for the end of the command or of ctx, whichever comes first, and gives the verdict.
+func (s *session) supervise(ctx context.Context) {
+	defer close(s.over)
+	var cut error
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		cut = s.interrupt(context.Cause(ctx))
+		<-s.done
+	}
+	_ = s.conn.Close() // all that it could tell was told
+	flushErr := s.out.close()
+	verdict := s.verdict()
+	s.mu.Lock()
+	inputErr := s.inputErr
+	s.mu.Unlock()
+	switch {
+	case inputErr != nil:
+		s.err = fmt.Errorf("read standard input: %w", inputErr)
+	case cut != nil && verdict != nil:
+		s.err = cut
+	case verdict == nil && flushErr != nil:
+		s.err = fmt.Errorf("write its output: %w", flushErr)
+	default:
+		s.err = verdict
+	}
+}
+
+func (s *session) wait() error {
+	<-s.over
+	return s.cmd.wrap(s.target, s.err)
+}
+
+// verdict says how the command ended, from the server's status and from what the script said.
+func (s *session) verdict() error {
+	stdout, stderr := s.out.words()
+	if stderr.Problem == "command" {
+		return fmt.Errorf("%w (the container's)", exec.ErrNotFound)
+	}
+	if dir, ok := strings.CutPrefix(stderr.Problem, "dir "); ok {
+		return fmt.Errorf("change to folder %q: %s", s.cmd.Dir, dir)
+	}
+	if s.runErr != nil {
+		return fmt.Errorf("%w: %w", ErrIncomplete, s.runErr)
+	}
+	if s.status == nil {
+		return fmt.Errorf("%w: the stream ended without saying how the command ended", ErrIncomplete)
+	}
+	status, err := parseStatus(s.status)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	if !status.exited {
+		select {
+		case <-s.started:
+			if s.proven {
+				return fmt.Errorf("%w: %s", ErrIncomplete, status.message)
+			}
+			return explained(&notRun{status.message})
+		default:
+			return &notRun{status.message}
+		}
+	}
+	code := status.code
+	if s.proven && !s.cmd.TTY {
+		switch {
+		case stdout.Ended && stderr.Ended:
+			code = stderr.Code
+		case stdout.Ended != stderr.Ended, code == 0:
+			return fmt.Errorf("%w: the server says that it ended with exit code %d, but the end of its output did not arrive", ErrIncomplete, code)
+		}
+	}
+	if code != 0 {
+		return &ExitError{Command: s.cmd.name(), Target: s.target.String(), Code: code, Stderr: s.out.tail.bytes()}
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+package pod
+
+type toolkit struct{}
