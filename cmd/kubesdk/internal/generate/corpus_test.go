@@ -121,6 +121,18 @@ func TestCorpus(t *testing.T) {
 	t.Run("lossless", w.lossless)
 }
 
+// TestHardCases holds the same promises on the definitions of this package, which are always there.
+func TestHardCases(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, "testdata/crds")
+	t.Run("deterministic", w.deterministic)
+	t.Run("vet", func(t *testing.T) {
+		t.Parallel()
+		goCommand(t, w.dir, "vet", "./...")
+	})
+	t.Run("lossless", w.lossless)
+}
+
 // deterministic generates again, from shuffled input, and compares.
 func (w *workspace) deterministic(t *testing.T) {
 	t.Parallel()
@@ -175,9 +187,10 @@ func (w *workspace) lossless(t *testing.T) {
 	r := w.startRunner(t)
 	rng := rand.New(rand.NewPCG(2026, 5))
 	failures := 0
+	documents := max(documentsPerKind, 4000/len(w.set.Kinds))
 	for i := range w.set.Kinds {
 		kind := &w.set.Kinds[i]
-		for range documentsPerKind {
+		for range documents {
 			if problem := r.check(t, kind, roundtrip.Draw(rng, kind)); problem != "" {
 				t.Errorf("%s: %s", kind, problem)
 				failures++

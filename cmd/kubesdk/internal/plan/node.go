@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/schema"
@@ -70,18 +72,19 @@ func (p place) String() string {
 	var b strings.Builder
 	b.WriteString(p.kind)
 	for _, s := range p.segments {
-		if s != "[]" && s != "{}" {
-			b.WriteByte('.')
+		switch {
+		case s == "[]" || s == "{}":
+			b.WriteString(s)
+		case plainName.MatchString(s):
+			b.WriteString("." + s)
+		default:
+			b.WriteString("[" + strconv.Quote(s) + "]")
 		}
-		b.WriteString(s)
 	}
 	return b.String()
 }
 
-// named tells whether the node becomes a named type by itself.
-func (n *node) named() bool {
-	return n.form == formStruct || n.form == formEnum
-}
+var plainName = regexp.MustCompile(`^[-\w$]+$`)
 
 // nullable tells whether null is a value of the node.
 func (n *node) nullable() bool { return n.props.Nullable }

@@ -40,16 +40,11 @@ func (d *drawer) value(s *schema.Props, depth int) any {
 	if s.Nullable && d.one(4) {
 		return nil
 	}
-	if s.XIntOrString {
+	if s.XIntOrString && len(s.Enum) == 0 {
 		return d.intOrString(s)
 	}
-	if len(s.Enum) > 0 && s.Type != "array" && s.Type != "object" {
-		var v any
-		_ = json.Unmarshal(s.Enum[d.IntN(len(s.Enum))].Raw, &v)
-		if f, ok := v.(float64); ok && f == math.Trunc(f) {
-			return int64(f)
-		}
-		return v
+	if values := enumOf(s); len(values) > 0 {
+		return values[d.IntN(len(values))]
 	}
 	switch s.Type {
 	case "object":
@@ -70,6 +65,22 @@ func (d *drawer) value(s *schema.Props, depth int) any {
 		}
 	}
 	return d.anything(2)
+}
+
+// enumOf returns the values of an enum that are of the node's type.
+func enumOf(s *schema.Props) []any {
+	var out []any
+	for _, raw := range s.Enum {
+		var v any
+		_ = json.Unmarshal(raw.Raw, &v)
+		switch f, number := v.(float64); {
+		case number && s.Type == "integer" || number && s.XIntOrString:
+			out = append(out, int64(f))
+		case number && s.Type == "number", fmt.Sprintf("%T", v) == "string" && s.Type == "string", fmt.Sprintf("%T", v) == "bool" && s.Type == "boolean":
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // object draws a struct or a map.
