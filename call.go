@@ -1,11 +1,9 @@
 package kubesdk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -35,14 +33,13 @@ type call struct {
 }
 
 const (
-	acceptProtobuf            = codec.Protobuf + "," + codec.JSON
-	asMetadata                = ";as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-	asMetadataList            = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-	acceptMetadata            = codec.Protobuf + asMetadata + "," + codec.JSON + asMetadata
-	acceptMetadataList        = codec.Protobuf + asMetadataList + "," + codec.JSON + asMetadataList
-	acceptWatchProtobuf       = codec.Protobuf + ";stream=watch," + codec.JSON + ";stream=watch," + codec.JSON
-	maxPlainMessage           = 200 // characters of an answer that is not a Status which are worth repeating
-	maxObject           int64 = 1 << 30
+	acceptProtobuf      = codec.Protobuf + "," + codec.JSON
+	asMetadata          = ";as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+	asMetadataList      = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+	acceptMetadata      = codec.Protobuf + asMetadata + "," + codec.JSON + asMetadata
+	acceptMetadataList  = codec.Protobuf + asMetadataList + "," + codec.JSON + asMetadataList
+	acceptWatchProtobuf = codec.Protobuf + ";stream=watch," + codec.JSON + ";stream=watch," + codec.JSON
+	maxPlainMessage     = 200 // characters of an answer that is not a Status which are worth repeating
 )
 
 func (c *call) accept() string {
@@ -86,39 +83,30 @@ func (c *call) object(ctx context.Context, sent any, into runtime.Object) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { _ = res.Body.Close() }() // it was read to the end, or the call has failed already
-	body, err := readAll(res)
-	if err != nil {
-		return c.broken(err, res.Attempts)
-	}
 	if into == nil {
 		return nil
 	}
-	if err := codec.Decode(body, res.ContentType(), into, c.body); err != nil {
-		return c.notKubernetes(res, body, err)
+	if err := codec.Decode(res.Content, res.ContentType(), into, c.body); err != nil && !c.confirms(err, sent, into) {
+		return c.notKubernetes(res, err)
 	}
 	got = into
 	return nil
 }
 
-func readAll(res *transport.Response) ([]byte, error) {
-	var buf bytes.Buffer
-	if n := contentLength(res.Header); n > 0 {
-		buf.Grow(int(n) + bytes.MinRead)
+// confirms says that the answer is no object but a Status of success, which is all there is for evictions and bindings:
+// then the object is what was sent.
+func (c *call) confirms(err error, sent any, into runtime.Object) bool {
+	var status *codec.StatusError
+	obj, ok := sent.(Object)
+	if !ok || !errors.As(err, &status) || status.Status.Status != metav1.StatusSuccess {
+		return false
 	}
-	_, err := buf.ReadFrom(io.LimitReader(res.Body, maxObject))
-	return buf.Bytes(), err
+	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(obj.DeepCopyObject()).Elem())
+	into.GetObjectKind().SetGroupVersionKind(c.body)
+	return true
 }
 
-func contentLength(h http.Header) int64 {
-	var n int64
-	if _, err := fmt.Sscan(h.Get("Content-Length"), &n); err != nil || n > maxObject {
-		return 0
-	}
-	return n
-}
-
-// send makes the call and returns an answer of 2xx with its body open, or an *Error.
+// send makes the call and returns an answer of 2xx, or an *Error.
 func (c *call) send(ctx context.Context, p transport.Policy) (*transport.Response, error) {
 	c.spec.Accept = c.accept()
 	r, err := request.Build(c.spec)
@@ -128,19 +116,16 @@ func (c *call) send(ctx context.Context, p transport.Policy) (*transport.Respons
 	p.OnRetry = func(attempt int, delay time.Duration, status int, err error) {
 		c.settings.log.retried(ctx, c, attempt, delay, status, err)
 	}
+	c.sent = r
 	res, err := c.client.transport.Do(ctx, r, p)
 	if err != nil {
 		var f *transport.Error
 		errors.As(err, &f)
-		e := c.broken(f.Err, f.Attempts)
-		e.URL = c.client.transport.URL(r)
-		return nil, e
+		return nil, c.broken(f.Err, f.Attempts)
 	}
 	c.warn(ctx, res.Header["Warning"])
 	if res.Status/100 != 2 {
-		e := c.answered(res)
-		e.URL = c.client.transport.URL(r)
-		return nil, e
+		return nil, c.answered(res)
 	}
 	return res, nil
 }
@@ -181,13 +166,12 @@ func (c *call) broken(cause error, attempts int) *Error {
 func (c *call) answered(res *transport.Response) *Error {
 	e := c.newError()
 	e.Code, e.Attempts, e.RetryAfter = res.Status, res.Attempts, res.RetryAfter()
-	body, _ := io.ReadAll(res.Body) // in memory already
 	var status metav1.Status
-	if err := codec.Decode(body, res.ContentType(), &status, schema.GroupVersionKind{}); err == nil && status.Kind == "Status" {
+	if err := codec.Decode(res.Content, res.ContentType(), &status, schema.GroupVersionKind{}); err == nil && status.Kind == "Status" {
 		e.status, e.Reason, e.Message = &status, status.Reason, status.Message
 		return e
 	}
-	switch plain := strings.TrimSpace(string(body)); {
+	switch plain := strings.TrimSpace(string(res.Content)); {
 	case res.Status/100 == 3:
 		e.Message = fmt.Sprintf("redirected to %s: this is not a Kubernetes API server, or not its address", res.Header.Get("Location"))
 	case res.Status == http.StatusNotFound && plain == "404 page not found":
@@ -201,11 +185,11 @@ func (c *call) answered(res *transport.Response) *Error {
 }
 
 // notKubernetes is the error of an answer of 2xx that cannot be understood.
-func (c *call) notKubernetes(res *transport.Response, body []byte, cause error) *Error {
+func (c *call) notKubernetes(res *transport.Response, cause error) *Error {
 	e := c.newError()
-	e.Attempts = res.Attempts
+	e.Code, e.Attempts = res.Status, res.Attempts
 	hint := "is this the address of a Kubernetes API server?"
-	if len(body) == 0 {
+	if len(res.Content) == 0 {
 		cause = fmt.Errorf("the answer is empty (status %d)", res.Status)
 	}
 	e.cause = fmt.Errorf("%s: %w; %s", c.client.Server(), cause, hint)

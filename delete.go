@@ -42,7 +42,9 @@ func (r Resource[T]) DeleteAll(ctx context.Context, opts ...DeleteAllOption) err
 func (r Resource[T]) deleteEach(ctx context.Context, s *settings) error {
 	ctx, cancel := s.deadline(ctx)
 	defer cancel()
-	list, err := Resource[T]{h: r.h.withSettings(s)}.List(ctx)
+	all := *s
+	all.limit, all.continueToken, all.resourceVersion, all.resourceVersionMatch = 0, "", "", ""
+	list, err := Resource[T]{h: r.h.withSettings(&all)}.List(ctx)
 	if err != nil {
 		return err
 	}

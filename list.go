@@ -191,6 +191,7 @@ func listPage(ctx context.Context, h handle, s *settings, p transport.Policy, ne
 	start := time.Now()
 	defer func() { s.log.done(ctx, c, nil, nil, plain(failed), time.Since(start)) }()
 	c.spec.Query = s.query(request.List)
+	p.Stream = true
 	res, err := c.send(ctx, p)
 	if err != nil {
 		return meta, asError(err)

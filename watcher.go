@@ -140,6 +140,7 @@ func (w *watcher) stream(ctx context.Context, step watchStep, policy transport.P
 		c.spec.Query.Set("sendInitialEvents", "true")
 		c.spec.Query.Set("resourceVersionMatch", string(metav1.ResourceVersionMatchNotOlderThan))
 	}
+	policy.Stream = true
 	res, err := c.send(ctx, policy)
 	if err != nil {
 		return outcome{err: asError(err)}

@@ -14,7 +14,8 @@ import (
 )
 
 // Create makes the object and returns what the server made of it. It returns [ErrAlreadyExists] if the name is taken. On a
-// handle with a subresource it creates that of the object's name.
+// handle with a subresource it creates that of the object's name; where the server only says that it did, as it does of
+// evictions and bindings, the object comes back as it was given.
 func (r Resource[T]) Create(ctx context.Context, obj T, opts ...CreateOption) (T, error) {
 	return sendObject(ctx, r.h, request.Create, obj, withOptions(r.h.settings, opts))
 }

@@ -2,7 +2,7 @@
 // what to send comes from package request, what an answer means is for its caller.
 //
 //	t, err := transport.New(restConfig)
-//	res, err := t.Do(ctx, req, policy)   // res.Body is open; any status; err only where no answer came
+//	res, err := t.Do(ctx, req, policy)   // any status; err only where no whole answer came
 package transport
 
 import (
@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,8 +23,11 @@ import (
 	"github.com/kubesdk/kubesdk/internal/request"
 )
 
-// maxErrorBody bounds what is read of an answer that is not 2xx, in bytes.
-const maxErrorBody = 1 << 20
+// What is read at most of an answer, in bytes: of one that is not 2xx, and of one that is not streamed.
+const (
+	maxErrorBody = 1 << 20
+	maxBody      = 1 << 30
+)
 
 // Transport sends requests to one API server over as many connections as the load needs. It is safe for concurrent use.
 type Transport struct {
@@ -72,7 +76,8 @@ func (t *Transport) Close() { t.pool.closeIdle() }
 type Response struct {
 	Status   int
 	Header   http.Header
-	Body     io.ReadCloser // the caller closes it
+	Content  []byte        // the whole body, unless it is streamed
+	Body     io.ReadCloser // of an answer of 2xx to a request that streams: the caller closes it
 	Attempts int
 }
 
@@ -118,9 +123,6 @@ func (t *Transport) Do(ctx context.Context, r *request.Request, p Policy) (*Resp
 		}
 		if p.OnRetry != nil {
 			p.OnRetry(attempt, delay, status(res), err)
-		}
-		if res != nil {
-			_ = res.Body.Close() // read whole already: only answers that are not 2xx are retried
 		}
 		if !sleep(ctx, delay) {
 			if err == nil {
@@ -169,18 +171,37 @@ func (t *Transport) attempt(ctx context.Context, r *request.Request, p Policy) (
 	}
 	res = &Response{Status: httpRes.StatusCode, Header: httpRes.Header}
 	if res.Status/100 == 2 {
-		if r.Verb == request.Watch {
-			timer.Stop()
-		}
 		idle.stop()
 		res.Body = &body{ReadCloser: httpRes.Body, failed: failed, end: end, idle: idle}
+		if p.Stream {
+			timer.Stop()
+			return res, true, nil
+		}
+		if res.Content, err = readWhole(res); err != nil {
+			return nil, true, err
+		}
 		return res, true, nil
 	}
-	content, _ := io.ReadAll(io.LimitReader(httpRes.Body, maxErrorBody)) // the status is the answer; a body cut short only makes it less detailed
+	res.Content, _ = io.ReadAll(io.LimitReader(httpRes.Body, maxErrorBody)) // the status is the answer; a body cut short only makes it less detailed
 	_ = httpRes.Body.Close()
 	end()
-	res.Body = io.NopCloser(bytes.NewReader(content))
 	return res, true, nil
+}
+
+// readWhole reads and closes the body of an answer.
+func readWhole(res *Response) ([]byte, error) {
+	defer func() { _ = res.Body.Close() }() // nothing is left in it, or the attempt has failed already
+	var buf bytes.Buffer
+	if n, err := strconv.ParseInt(res.Header.Get("Content-Length"), 10, 64); err == nil && n > 0 && n <= maxBody {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	switch n, err := buf.ReadFrom(io.LimitReader(res.Body, maxBody+1)); {
+	case err != nil:
+		return nil, err
+	case n > maxBody:
+		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
+	}
+	return buf.Bytes(), nil
 }
 
 func (t *Transport) httpRequest(ctx context.Context, r *request.Request) *http.Request {
