@@ -182,15 +182,28 @@ func (l *lister) renew(gone *Error) bool {
 	return true
 }
 
+// collection begins a call on a collection, or on the one object of it that [Name] names.
+func (h handle) collection(ctx context.Context, verb request.Verb, s *settings) (*call, error) {
+	c, err := h.call(ctx, verb, s)
+	if err != nil {
+		return nil, err
+	}
+	c.name = s.name
+	if s.name != "" && c.spec.Resource.Namespaced && c.spec.Namespace == "" {
+		return nil, c.refuse(fmt.Errorf("%s is namespaced, so the object %q needs a namespace: use .Namespace(...) on the handle", c.spec.Resource.Resource, s.name))
+	}
+	c.spec.Query = s.query(verb)
+	return c, nil
+}
+
 // listPage makes one request for a list and yields what comes, item by item.
 func listPage(ctx context.Context, h handle, s *settings, p transport.Policy, newObject func() Object, yield func(Object) bool) (meta metav1.ListMeta, failed *Error) {
-	c, err := h.call(ctx, request.List, s)
+	c, err := h.collection(ctx, request.List, s)
 	if err != nil {
 		return meta, asError(err)
 	}
 	start := time.Now()
 	defer func() { s.log.done(ctx, c, nil, nil, plain(failed), time.Since(start)) }()
-	c.spec.Query = s.query(request.List)
 	p.Stream = true
 	res, err := c.send(ctx, p)
 	if err != nil {

@@ -2,6 +2,7 @@ package kubesdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -294,6 +295,20 @@ func Fields(selector string) SelectOption {
 			s.fail(fmt.Errorf("field selector %q: %w", selector, err))
 		}
 		s.fieldSelector = selector
+	}}
+}
+
+// Name narrows a list or a watch to the object of this name, whether there is one or not. A namespaced kind needs a
+// namespace then.
+func Name(name string) interface {
+	ListOption
+	WatchOption
+} {
+	return streamOption{option: func(s *settings) {
+		if name == "" {
+			s.fail(errors.New("kubesdk.Name: the name is empty"))
+		}
+		s.name = name
 	}}
 }
 

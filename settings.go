@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 
 	"github.com/kubesdk/kubesdk/internal/request"
 	"github.com/kubesdk/kubesdk/internal/transport"
@@ -27,6 +28,7 @@ type settings struct {
 	log            LogPolicy
 	limiter        Limiter
 
+	name                 string // of the only object that a list or a watch is about
 	labelSelector        string
 	fieldSelector        string
 	limit                int64
@@ -99,7 +101,7 @@ func (s *settings) query(verb request.Verb) url.Values {
 		set("resourceVersion", s.resourceVersion)
 	case request.List, request.Watch, request.DeleteCollection:
 		set("labelSelector", s.labelSelector)
-		set("fieldSelector", s.fieldSelector)
+		set("fieldSelector", s.fields(verb))
 		if verb == request.DeleteCollection {
 			break
 		}
@@ -120,6 +122,18 @@ func (s *settings) query(verb request.Verb) url.Values {
 	case request.Delete: // its options travel in the body
 	}
 	return q
+}
+
+// fields is the field selector, with what [Name] adds to it.
+func (s *settings) fields(verb request.Verb) string {
+	if s.name == "" || verb == request.DeleteCollection {
+		return s.fieldSelector
+	}
+	named := fields.OneTermEqualSelector(metav1.ObjectNameField, s.name).String()
+	if s.fieldSelector == "" {
+		return named
+	}
+	return s.fieldSelector + "," + named
 }
 
 // deadline bounds a call by its timeout.

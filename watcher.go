@@ -68,7 +68,7 @@ func (w *watcher) done(ctx context.Context) *Error {
 	if why := context.Cause(ctx); why != cause { //nolint:errorlint // identity: is there more to say than ctx.Err does
 		cause = fmt.Errorf("%w: %w", cause, why)
 	}
-	c, err := w.h.call(ctx, request.Watch, w.s)
+	c, err := w.h.collection(ctx, request.Watch, w.s)
 	if err != nil {
 		return asError(err)
 	}
@@ -123,13 +123,12 @@ func (w *watcher) page(ctx context.Context, step watchStep, policy transport.Pol
 
 // stream makes one watch request and yields its events until it ends or yield returns false.
 func (w *watcher) stream(ctx context.Context, step watchStep, policy transport.Policy, yield func(EventType, Object) bool) (o outcome) {
-	c, err := w.h.call(ctx, request.Watch, w.s)
+	c, err := w.h.collection(ctx, request.Watch, w.s)
 	if err != nil {
 		return outcome{err: asError(err)}
 	}
 	start := time.Now()
 	defer func() { w.s.log.done(ctx, c, nil, nil, plain(o.err), time.Since(start)) }()
-	c.spec.Query = w.s.query(request.Watch)
 	c.spec.Query.Set("watch", "true")
 	c.spec.Query.Set("allowWatchBookmarks", "true")
 	c.spec.Query.Del("resourceVersion")
