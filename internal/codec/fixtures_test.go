@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -9,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -123,4 +126,84 @@ func largeDeployment() *appsv1.Deployment {
 			LastUpdateTime: someTime, LastTransitionTime: someTime, Reason: "MinimumReplicasAvailable", Message: "Deployment has minimum availability."})
 	}
 	return d
+}
+
+// widget is a custom resource's type as people write it.
+type widget struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+	Spec              widgetSpec   `json:"spec,omitempty"`
+	Status            widgetStatus `json:"status,omitempty"`
+}
+
+type widgetSpec struct {
+	Replicas  *int32                      `json:"replicas,omitempty"`
+	Image     string                      `json:"image"`
+	Resources corev1.ResourceRequirements `json:"resources,omitempty"`
+	Env       []corev1.EnvVar             `json:"env,omitempty"`
+	Selector  map[string]string           `json:"selector,omitempty"`
+	Schedule  []widgetSchedule            `json:"schedule,omitempty"`
+	Extra     map[string]any              `json:"extra,omitempty"`
+}
+
+type widgetSchedule struct {
+	Name    string              `json:"name"`
+	From    metav1.Time         `json:"from"`
+	Weight  float64             `json:"weight"`
+	Enabled bool                `json:"enabled"`
+	Port    *intstr.IntOrString `json:"port,omitempty"`
+}
+
+type widgetStatus struct {
+	ObservedGeneration int64              `json:"observedGeneration,omitempty"`
+	Phase              string             `json:"phase,omitempty"`
+	Conditions         []metav1.Condition `json:"conditions,omitempty"`
+}
+
+func (w *widget) DeepCopyObject() runtime.Object { panic("not needed") }
+
+var widgetKind = schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Widget"}
+
+func newWidget() runtime.Object { return &widget{} }
+
+func someWidget(i int) *widget {
+	w := &widget{ObjectMeta: objectMeta(fmt.Sprintf("widget-%05d", i)), TypeMeta: metav1.TypeMeta{APIVersion: "example.com/v1", Kind: "Widget"}}
+	w.ManagedFields = []metav1.ManagedFieldsEntry{managedFields("widget-controller", 12)}
+	c := container("web")
+	w.Spec = widgetSpec{Replicas: ptr(int32(3)), Image: c.Image, Resources: c.Resources, Env: c.Env, Selector: w.Labels,
+		Extra: map[string]any{"mode": "fast", "limit": int64(12), "tags": []any{"a", "b"}}}
+	for k := range 3 {
+		w.Spec.Schedule = append(w.Spec.Schedule, widgetSchedule{Name: fmt.Sprint("window-", k), From: someTime, Weight: 0.5, Enabled: true, Port: ptr(intstr.FromInt32(80))})
+	}
+	w.Status = widgetStatus{ObservedGeneration: 3, Phase: "Running"}
+	for _, c := range []string{"Ready", "Progressing"} {
+		w.Status.Conditions = append(w.Status.Conditions, metav1.Condition{Type: c, Status: "True", Reason: "AsExpected", Message: "all is well", LastTransitionTime: someTime})
+	}
+	return w
+}
+
+// widgetList is a list of n widgets as the API server writes it: names sorted, metadata last.
+func widgetList(n int) []byte {
+	var b strings.Builder
+	b.WriteString(`{"apiVersion":"example.com/v1","items":[`)
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		typed, err := json.Marshal(someWidget(i))
+		if err != nil {
+			panic(err)
+		}
+		var untyped map[string]any
+		if err := json.Unmarshal(typed, &untyped); err != nil {
+			panic(err)
+		}
+		sorted, err := json.Marshal(untyped)
+		if err != nil {
+			panic(err)
+		}
+		b.Write(sorted)
+	}
+	b.WriteString(`],"kind":"WidgetList","metadata":{"continue":"","resourceVersion":"42"}}` + "\n")
+	return []byte(b.String())
 }

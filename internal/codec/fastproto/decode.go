@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 	"unsafe"
 
 	"github.com/kubesdk/kubesdk/internal/codec/textblock"
@@ -25,13 +26,13 @@ func Unmarshal(data []byte, into Message) error {
 		return into.Unmarshal(data)
 	}
 	v.Elem().SetZero()
-	d := decoder{data: data}
-	if d.message(p, v.UnsafePointer(), 0, len(data)) {
+	stopped, ok := fast(p, v.UnsafePointer(), data)
+	if ok {
 		return nil
 	}
 	into.Reset()
 	if err := into.Unmarshal(data); err != nil {
-		return fmt.Errorf("at byte %d of the message: %w", d.stopped, err)
+		return fmt.Errorf("at byte %d of the message: %w", stopped, err)
 	}
 	return nil
 }
@@ -42,6 +43,21 @@ type decoder struct {
 	data    []byte
 	text    textblock.Block
 	stopped int
+
+	quantities quantities // kept from one message to the next
+}
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// fast decodes data into the zero struct at base.
+func fast(p *plan, base unsafe.Pointer, data []byte) (stopped int, ok bool) {
+	d := decoders.Get().(*decoder)
+	d.data = data
+	ok = d.message(p, base, 0, len(data))
+	d.data, d.text = nil, textblock.Block{}
+	stopped = d.stopped
+	decoders.Put(d)
+	return stopped, ok
 }
 
 func (d *decoder) fail(pos int) bool {
@@ -51,12 +67,6 @@ func (d *decoder) fail(pos int) bool {
 
 // uvarint reads a varint that starts at pos and ends before end. next is 0 if there is none.
 func (d *decoder) uvarint(pos, end int) (v uint64, next int) {
-	if pos >= end {
-		return 0, 0
-	}
-	if b := d.data[pos]; b < 0x80 {
-		return uint64(b), pos + 1
-	}
 	v, n := binary.Uvarint(d.data[pos:end])
 	if n <= 0 {
 		return 0, 0
@@ -67,6 +77,13 @@ func (d *decoder) uvarint(pos, end int) (v uint64, next int) {
 // length reads the length of a value at pos and returns where the value starts and ends. start is 0 if it does not end
 // before end.
 func (d *decoder) length(pos, end int) (start, stop int) {
+	if pos < end && d.data[pos] < 0x80 {
+		start, stop = pos+1, pos+1+int(d.data[pos])
+		if stop > end {
+			return 0, 0
+		}
+		return start, stop
+	}
 	n, start := d.uvarint(pos, end)
 	if start == 0 || n > uint64(end-start) {
 		return 0, 0
@@ -74,10 +91,10 @@ func (d *decoder) length(pos, end int) (start, stop int) {
 	return start, start + int(n)
 }
 
-// message decodes data[pos:end] into the struct at base. Tags and lengths of one byte, which nearly all are, are read in
-// place.
+// message decodes data[pos:end] into the struct at base. Tags, lengths and numbers of one byte, which nearly all are,
+// are read in place.
 func (d *decoder) message(p *plan, base unsafe.Pointer, pos, end int) bool {
-	data := d.data[:end]
+	data, fields := d.data[:end], p.fields
 	for pos < len(data) {
 		at := pos
 		tag := uint64(data[pos])
@@ -87,53 +104,43 @@ func (d *decoder) message(p *plan, base unsafe.Pointer, pos, end int) bool {
 				return d.fail(at)
 			}
 		}
-		if tag < 8 || tag>>3 >= uint64(len(p.fields)) || p.fields[tag>>3].op == opNone {
-			if pos = d.skip(tag, pos, end); pos == 0 {
+		if tag>>3 >= uint64(len(fields)) || fields[tag>>3].wire != uint8(tag&7) || pos >= len(data) {
+			if pos = d.unexpected(p, tag, pos, end); pos == 0 {
 				return d.fail(at)
 			}
 			continue
 		}
-		f := &p.fields[tag>>3]
-		if uint8(tag&7) != f.wire {
-			return d.fail(at) // packed integers are left to the generated method too
+		f := &fields[tag>>3]
+		v := uint64(data[pos])
+		pos++
+		if v >= 0x80 {
+			if v, pos = d.uvarint(pos-1, end); pos == 0 {
+				return d.fail(at)
+			}
 		}
 		target := unsafe.Add(base, f.offset)
 		if f.wire == wireVarint {
-			v, next := d.uvarint(pos, end)
-			if next == 0 {
-				return d.fail(at)
-			}
-			pos = next
-			d.integer(f, target, v)
+			integer(f.code, target, v)
 			continue
 		}
-		stop := 0
-		if pos < len(data) && data[pos] < 0x80 {
-			stop = pos + 1 + int(data[pos])
-			pos++
-		} else if pos, stop = d.length(pos, end); pos == 0 {
+		if v > uint64(len(data)-pos) {
 			return d.fail(at)
 		}
-		if stop > len(data) {
-			return d.fail(at)
-		}
+		stop := pos + int(v)
 		ok := true
-		switch f.shape {
-		case plain:
-			switch f.op {
-			case opString:
-				*(*string)(target) = d.string(pos, stop)
-			case opMessage:
-				ok = d.message(f.plan, target, pos, stop)
-			default:
-				ok = d.value(f, target, pos, stop)
-			}
-		case pointer:
+		switch f.code {
+		case codeString:
+			*(*string)(target) = d.text.String(data[pos:stop], len(d.data)-pos)
+		case codeMessage:
+			ok = d.message(f.plan, target, pos, stop)
+		case codePointer:
 			ok = d.pointer(f, target, pos, stop)
-		case slice:
+		case codeStrings, codeSlice:
 			ok = d.element(f, target, at, pos, stop, end)
-		case mapping:
+		case codeMap:
 			ok = d.entry(f, target, at, pos, stop, end)
+		default:
+			ok = d.value(f, target, pos, stop)
 		}
 		if !ok {
 			return false
@@ -143,9 +150,11 @@ func (d *decoder) message(p *plan, base unsafe.Pointer, pos, end int) bool {
 	return true
 }
 
-// skip returns where the value of an unknown field ends that starts at pos, or 0.
-func (d *decoder) skip(tag uint64, pos, end int) int {
-	if tag>>3 == 0 || tag>>32 != 0 {
+// unexpected returns where the value at pos ends of a field that the plan does not have. It returns 0 if it has the
+// field, but with another wire type, if there is no such field number and for whatever else is better left alone.
+func (d *decoder) unexpected(p *plan, tag uint64, pos, end int) int {
+	number := tag >> 3
+	if number == 0 || tag>>32 != 0 || number < uint64(len(p.fields)) && p.fields[number].wire != wireNone {
 		return 0
 	}
 	switch tag & 7 {
@@ -169,38 +178,29 @@ func (d *decoder) skip(tag uint64, pos, end int) int {
 }
 
 // integer stores a varint in the field at target.
-func (d *decoder) integer(f *field, target unsafe.Pointer, v uint64) {
-	switch f.shape {
-	case plain:
-		switch f.op {
-		case opInt32:
-			*(*int32)(target) = int32(v)
-		case opInt64:
-			*(*int64)(target) = int64(v)
-		case opBool:
-			*(*bool)(target) = v != 0
-		}
-	case pointer:
-		switch f.op {
-		case opInt32:
-			*(**int32)(target) = new(int32(v))
-		case opInt64:
-			*(**int64)(target) = new(int64(v))
-		case opBool:
-			*(**bool)(target) = new(v != 0)
-		}
-	case slice:
-		switch f.op {
-		case opInt32:
-			s := (*[]int32)(target)
-			*s = append(*s, int32(v))
-		case opInt64:
-			s := (*[]int64)(target)
-			*s = append(*s, int64(v))
-		case opBool:
-			s := (*[]bool)(target)
-			*s = append(*s, v != 0)
-		}
+func integer(c code, target unsafe.Pointer, v uint64) {
+	switch c {
+	case codeInt32:
+		*(*int32)(target) = int32(v)
+	case codeInt64:
+		*(*int64)(target) = int64(v)
+	case codeBool:
+		*(*bool)(target) = v != 0
+	case codeInt32Pointer:
+		*(**int32)(target) = new(int32(v))
+	case codeInt64Pointer:
+		*(**int64)(target) = new(int64(v))
+	case codeBoolPointer:
+		*(**bool)(target) = new(v != 0)
+	case codeInt32s:
+		s := (*[]int32)(target)
+		*s = append(*s, int32(v))
+	case codeInt64s:
+		s := (*[]int64)(target)
+		*s = append(*s, int64(v))
+	case codeBools:
+		s := (*[]bool)(target)
+		*s = append(*s, v != 0)
 	}
 }
 
@@ -211,20 +211,20 @@ func (d *decoder) string(start, stop int) string {
 
 // value decodes data[start:stop] into the value at target.
 func (d *decoder) value(f *field, target unsafe.Pointer, start, stop int) bool {
-	switch f.op {
-	case opString:
+	switch f.value {
+	case codeString:
 		*(*string)(target) = d.string(start, stop)
-	case opMessage:
+	case codeMessage:
 		return d.message(f.plan, target, start, stop)
-	case opBytes:
+	case codeBytes:
 		*(*[]byte)(target) = append([]byte{}, d.data[start:stop]...)
-	case opTime:
+	case codeTime:
 		return d.time(target, start, stop)
-	case opMicroTime:
+	case codeMicroTime:
 		return d.microTime(target, start, stop)
-	case opQuantity:
+	case codeQuantity:
 		return d.quantity(target, start, stop)
-	case opFieldsV1:
+	case codeFieldsV1:
 		return d.fieldsV1(target, start, stop)
 	default:
 		v := reflect.NewAt(f.elem, target)
@@ -242,7 +242,7 @@ func (d *decoder) value(f *field, target unsafe.Pointer, start, stop int) bool {
 // message adds to the first, any other value replaces it.
 func (d *decoder) pointer(f *field, target unsafe.Pointer, start, stop int) bool {
 	to := (*unsafe.Pointer)(target)
-	if f.op == opString {
+	if f.value == codeString {
 		*(**string)(target) = new(d.string(start, stop))
 		return true
 	}
@@ -254,18 +254,14 @@ func (d *decoder) pointer(f *field, target unsafe.Pointer, start, stop int) bool
 
 // run counts the values of a repeated field that follow each other from at on, where the first one's tag is.
 func (d *decoder) run(at, end int) int {
-	tag, _ := d.uvarint(at, end)
-	n := 0
-	for pos := at; pos < end; n++ {
-		next, valueAt := d.uvarint(pos, end)
-		if valueAt == 0 || next != tag {
+	tag, n := d.data[at], 0
+	if tag >= 0x80 {
+		return 1
+	}
+	for pos := at; pos < end && d.data[pos] == tag; n++ {
+		if _, pos = d.length(pos+1, end); pos == 0 {
 			break
 		}
-		_, stop := d.length(valueAt, end)
-		if stop == 0 {
-			break
-		}
-		pos = stop
 	}
 	return max(n, 1)
 }
@@ -278,7 +274,7 @@ type sliceHeader struct {
 
 // element appends a value to the slice at target. at is where its tag is.
 func (d *decoder) element(f *field, target unsafe.Pointer, at, start, stop, end int) bool {
-	if f.op == opString {
+	if f.code == codeStrings {
 		s := (*[]string)(target)
 		if len(*s) == cap(*s) {
 			*s = slices.Grow(*s, d.run(at, end))
@@ -287,7 +283,12 @@ func (d *decoder) element(f *field, target unsafe.Pointer, at, start, stop, end 
 		return true
 	}
 	s := (*sliceHeader)(target)
-	if s.len == s.cap {
+	switch n := 0; {
+	case s.cap == 0:
+		n = d.run(at, end)
+		s.data = reflect.MakeSlice(f.typ, n, n).UnsafePointer()
+		s.cap = n
+	case s.len == s.cap:
 		reflect.NewAt(f.typ, target).Elem().Grow(d.run(at, end))
 	}
 	elem := unsafe.Add(s.data, uintptr(s.len)*f.size)

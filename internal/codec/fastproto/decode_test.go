@@ -46,8 +46,7 @@ func checkEqual(t *testing.T, typ reflect.Type, data []byte) bool {
 	if p == nil {
 		return false
 	}
-	d := decoder{data: data}
-	enough := d.message(p, reflect.New(typ).UnsafePointer(), 0, len(data))
+	_, enough := fast(p, reflect.New(typ).UnsafePointer(), data)
 	if enough && wantErr != nil {
 		t.Fatalf("%v: the plan took what the generated method refuses: %v\n%x", typ, wantErr, data)
 	}

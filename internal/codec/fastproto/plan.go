@@ -11,55 +11,57 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// op is how one value is decoded.
-type op uint8
+// code is how a field, or a value in it, is decoded.
+type code uint8
 
 const (
-	opNone op = iota
-	opString
-	opBytes
-	opBool
-	opInt32
-	opInt64
-	opMessage   // by its own plan
-	opTime      // metav1.Time
-	opMicroTime // metav1.MicroTime
-	opQuantity  // resource.Quantity
-	opFieldsV1  // metav1.FieldsV1
-	opGenerated // by the type's own Unmarshal
+	codeNone code = iota
+	codeString
+	codeStrings
+	codeMessage // by its own plan
+	codePointer // to any value but a number
+	codeSlice   // of any values but numbers and strings
+	codeMap     // with keys of kind string
+	codeBytes
+	codeTime      // metav1.Time
+	codeMicroTime // metav1.MicroTime
+	codeQuantity  // resource.Quantity
+	codeFieldsV1  // metav1.FieldsV1
+	codeGenerated // by the type's own Unmarshal
+	codeInt32
+	codeInt64
+	codeBool
+	codeInt32Pointer
+	codeInt64Pointer
+	codeBoolPointer
+	codeInt32s
+	codeInt64s
+	codeBools
 )
 
-// shape is how the value stands in its field.
-type shape uint8
-
+// The wire types that Kubernetes uses, and a mark for fields that do not exist.
 const (
-	plain shape = iota
-	pointer
-	slice
-	mapping // a map with keys of kind string
+	wireVarint = 0
+	wireBytes  = 2
+	wireNone   = 0xff
 )
 
 // field is a field of a message.
 type field struct {
-	op     op
-	shape  shape
-	wire   uint8 // wire type of a value: varint or bytes
+	code   code
+	value  code  // of the value behind the pointer, in the slice or the map; else the same as code
+	wire   uint8 // type of one value
 	offset uintptr
-	size   uintptr      // of elem
-	elem   reflect.Type // type of the value: behind the pointer, in the slice or the map
-	typ    reflect.Type // type of the field
-	plan   *plan        // of elem, with opMessage
+	plan   *plan        // of the value, with codeMessage
+	size   uintptr      // of the value
+	elem   reflect.Type // of the value
+	typ    reflect.Type // of the field
 }
 
 // plan is how a message type is decoded.
 type plan struct {
-	fields []field // by field number; those that do not exist have opNone
+	fields []field // by field number; those that do not exist have wireNone
 }
-
-const (
-	wireVarint = 0
-	wireBytes  = 2
-)
 
 // maxFieldNumber bounds the table of a plan. Kubernetes' types have no greater numbers.
 const maxFieldNumber = 255
@@ -125,16 +127,16 @@ var (
 	unmarshalerType = reflect.TypeFor[unmarshaler]()
 	typeMetaType    = reflect.TypeFor[metav1.TypeMeta]()
 	runtimeObject   = reflect.TypeFor[runtime.Object]()
-	special         = map[reflect.Type]op{
-		reflect.TypeFor[metav1.Time]():       opTime,
-		reflect.TypeFor[metav1.MicroTime]():  opMicroTime,
-		reflect.TypeFor[resource.Quantity](): opQuantity,
-		reflect.TypeFor[metav1.FieldsV1]():   opFieldsV1,
+	special         = map[reflect.Type]code{
+		reflect.TypeFor[metav1.Time]():       codeTime,
+		reflect.TypeFor[metav1.MicroTime]():  codeMicroTime,
+		reflect.TypeFor[resource.Quantity](): codeQuantity,
+		reflect.TypeFor[metav1.FieldsV1]():   codeFieldsV1,
 	}
 )
 
 func (p *plan) compile(c *compiler, t reflect.Type) bool {
-	if special[t] != opNone {
+	if special[t] != codeNone {
 		return false
 	}
 	for i := range t.NumField() {
@@ -156,9 +158,9 @@ func (p *plan) compile(c *compiler, t reflect.Type) bool {
 			return false
 		}
 		for len(p.fields) <= number {
-			p.fields = append(p.fields, field{})
+			p.fields = append(p.fields, field{wire: wireNone})
 		}
-		if p.fields[number].op != opNone {
+		if p.fields[number].wire != wireNone {
 			return false
 		}
 		p.fields[number] = compiled
@@ -168,56 +170,54 @@ func (p *plan) compile(c *compiler, t reflect.Type) bool {
 
 // field compiles a field by its Go type. The tag's wire type is not looked at: in some tags it is wrong.
 func (c *compiler) field(f reflect.StructField) (field, bool) {
-	compiled := field{offset: f.Offset, typ: f.Type, elem: f.Type}
-	implements := reflect.PointerTo(f.Type).Implements(unmarshalerType)
-	switch kind := f.Type.Kind(); {
-	case implements, kind == reflect.Slice && f.Type.Elem().Kind() == reflect.Uint8:
+	compiled := field{offset: f.Offset, typ: f.Type, elem: f.Type, wire: wireBytes}
+	kind := f.Type.Kind()
+	switch {
+	case reflect.PointerTo(f.Type).Implements(unmarshalerType), kind == reflect.Slice && f.Type.Elem().Kind() == reflect.Uint8:
 	case kind == reflect.Pointer:
-		compiled.shape, compiled.elem = pointer, f.Type.Elem()
+		compiled.code, compiled.elem = codePointer, f.Type.Elem()
 	case kind == reflect.Slice:
-		compiled.shape, compiled.elem = slice, f.Type.Elem()
-	case kind == reflect.Map:
-		if f.Type.Key().Kind() != reflect.String {
-			return compiled, false
-		}
-		compiled.shape, compiled.elem = mapping, f.Type.Elem()
+		compiled.code, compiled.elem = codeSlice, f.Type.Elem()
+	case kind == reflect.Map && f.Type.Key().Kind() == reflect.String:
+		compiled.code, compiled.elem = codeMap, f.Type.Elem()
 	}
 	compiled.size = compiled.elem.Size()
-	compiled.wire = wireBytes
-	switch elem := compiled.elem; {
-	case special[elem] != opNone:
-		compiled.op = special[elem]
-	case reflect.PointerTo(elem).Implements(unmarshalerType):
-		compiled.op = opGenerated
-		if plan, ok := c.compile(elem); ok {
-			compiled.op, compiled.plan = opMessage, plan
-		}
-	default:
-		compiled.op = scalar(elem)
-		if compiled.op == opBool || compiled.op == opInt32 || compiled.op == opInt64 {
-			compiled.wire = wireVarint
-		}
-	}
-	if compiled.shape == mapping && compiled.wire != wireBytes {
+	compiled.value, compiled.plan = c.value(compiled.elem)
+	switch value := compiled.value; {
+	case value == codeNone:
 		return compiled, false
+	case numbers[value][codeNone] != codeNone:
+		compiled.wire = wireVarint
+		compiled.code = numbers[value][compiled.code]
+	case value == codeString && compiled.code == codeSlice:
+		compiled.code = codeStrings
+	case compiled.code == codeNone:
+		compiled.code = value
 	}
-	return compiled, compiled.op != opNone
+	return compiled, compiled.code != codeNone
 }
 
-func scalar(t reflect.Type) op {
-	switch t.Kind() {
-	case reflect.String:
-		return opString
-	case reflect.Bool:
-		return opBool
-	case reflect.Int32:
-		return opInt32
-	case reflect.Int64:
-		return opInt64
-	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Uint8 {
-			return opBytes
+// numbers has the codes of fields with numbers: plain, behind a pointer and in a slice.
+var numbers = map[code]map[code]code{
+	codeInt32: {codeNone: codeInt32, codePointer: codeInt32Pointer, codeSlice: codeInt32s},
+	codeInt64: {codeNone: codeInt64, codePointer: codeInt64Pointer, codeSlice: codeInt64s},
+	codeBool:  {codeNone: codeBool, codePointer: codeBoolPointer, codeSlice: codeBools},
+}
+
+// value compiles the type of one value.
+func (c *compiler) value(t reflect.Type) (code, *plan) {
+	switch {
+	case special[t] != codeNone:
+		return special[t], nil
+	case reflect.PointerTo(t).Implements(unmarshalerType):
+		if plan, ok := c.compile(t); ok {
+			return codeMessage, plan
 		}
+		return codeGenerated, nil
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return codeBytes, nil
 	}
-	return opNone
+	return map[reflect.Kind]code{
+		reflect.String: codeString, reflect.Bool: codeBool, reflect.Int32: codeInt32, reflect.Int64: codeInt64,
+	}[t.Kind()], nil
 }

@@ -12,20 +12,20 @@ import (
 // timestamp decodes a metav1.Timestamp.
 func (d *decoder) timestamp(start, stop int) (seconds int64, nanos int32, ok bool) {
 	for pos := start; pos < stop; {
-		tag, next := d.uvarint(pos, stop)
-		if next == 0 || tag != 1<<3|wireVarint && tag != 2<<3|wireVarint {
+		tag := d.data[pos]
+		v, next := d.uvarint(pos+1, stop)
+		if next == 0 {
 			return 0, 0, d.fail(pos)
 		}
-		v, after := d.uvarint(next, stop)
-		if after == 0 {
-			return 0, 0, d.fail(pos)
-		}
-		if tag>>3 == 1 {
+		switch tag {
+		case 1<<3 | wireVarint:
 			seconds = int64(v)
-		} else {
+		case 2<<3 | wireVarint:
 			nanos = int32(v)
+		default:
+			return 0, 0, d.fail(pos)
 		}
-		pos = after
+		pos = next
 	}
 	return seconds, nanos, true
 }
@@ -73,12 +73,34 @@ func (d *decoder) quantity(target unsafe.Pointer, start, stop int) bool {
 	if !ok {
 		return false
 	}
-	q, err := resource.ParseQuantity(d.string(from, to))
+	q, err := d.quantities.parse(d.data[from:to])
 	if err != nil {
 		return d.fail(from)
 	}
 	*(*resource.Quantity)(target) = q
 	return true
+}
+
+// quantities remembers the quantities that were parsed last: objects repeat a few, and parsing one is dear.
+type quantities [64]struct {
+	text     string
+	quantity resource.Quantity
+}
+
+func (q *quantities) parse(text []byte) (resource.Quantity, error) {
+	if len(text) == 0 || len(text) > 16 {
+		return resource.ParseQuantity(string(text))
+	}
+	at := &q[(uint(text[0])*7+uint(text[len(text)-1])*3+uint(text[len(text)/2])+uint(len(text)))%uint(len(q))]
+	if at.text != string(text) {
+		s := string(text)
+		parsed, err := resource.ParseQuantity(s)
+		if err != nil {
+			return parsed, err
+		}
+		at.text, at.quantity = s, parsed
+	}
+	return at.quantity.DeepCopy(), nil
 }
 
 func (d *decoder) fieldsV1(target unsafe.Pointer, start, stop int) bool {
@@ -125,8 +147,8 @@ func (d *decoder) entry(f *field, target unsafe.Pointer, at, start, stop, end in
 	}
 	// A map type differs from the one it is taken for here in the name of its key or value type only, so that both are
 	// the same in memory.
-	switch f.op {
-	case opString:
+	switch f.value {
+	case codeString:
 		m := (*map[string]string)(target)
 		if *m == nil {
 			*m = make(map[string]string, d.run(at, end))
@@ -134,7 +156,7 @@ func (d *decoder) entry(f *field, target unsafe.Pointer, at, start, stop, end in
 		k := d.string(key[0], key[1])
 		(*m)[k] = d.string(value[0], value[1])
 		return true
-	case opQuantity:
+	case codeQuantity:
 		m := (*map[string]resource.Quantity)(target)
 		if *m == nil {
 			*m = make(map[string]resource.Quantity, d.run(at, end))
