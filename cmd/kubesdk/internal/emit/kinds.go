@@ -50,14 +50,14 @@ func kindMarkers(k *plan.Kind) []string {
 	if api.Deprecated {
 		marker := "kubebuilder:deprecatedversion"
 		if api.DeprecationWarning != nil {
-			marker += ":warning=" + strconv.Quote(*api.DeprecationWarning)
+			marker += ":warning=" + plan.Quote(*api.DeprecationWarning)
 		}
 		out = append(out, marker)
 	}
 	for _, c := range api.Columns {
-		column := fmt.Sprintf("kubebuilder:printcolumn:name=%s,type=%s,JSONPath=%s", strconv.Quote(c.Name), strconv.Quote(c.Type), quotePath(c.JSONPath))
+		column := fmt.Sprintf("kubebuilder:printcolumn:name=%s,type=%s,JSONPath=%s", plan.Quote(c.Name), strconv.Quote(c.Type), quotePath(c.JSONPath))
 		if c.Description != "" {
-			column += ",description=" + strconv.Quote(c.Description)
+			column += ",description=" + plan.Quote(c.Description)
 		}
 		if c.Format != "" {
 			column += ",format=" + strconv.Quote(c.Format)
@@ -74,10 +74,10 @@ func kindMarkers(k *plan.Kind) []string {
 }
 
 func quotePath(path string) string {
-	if strings.ContainsAny(path, `"\`) && strconv.CanBackquote(path) {
+	if strings.ContainsAny(path, `"\`) && !strings.Contains(path, "''") && strconv.CanBackquote(path) {
 		return "`" + path + "`"
 	}
-	return strconv.Quote(path)
+	return plan.Quote(path)
 }
 
 // packageDoc prints doc.go.

@@ -119,6 +119,7 @@ func TestCorpus(t *testing.T) {
 		goCommand(t, w.dir, "vet", "./...")
 	})
 	t.Run("lossless", w.lossless)
+	t.Run("schema", w.schemaRoundTrip)
 }
 
 // TestHardCases holds the same promises on the definitions of this package, which are always there.
@@ -131,6 +132,7 @@ func TestHardCases(t *testing.T) {
 		goCommand(t, w.dir, "vet", "./...")
 	})
 	t.Run("lossless", w.lossless)
+	t.Run("schema", w.schemaRoundTrip)
 }
 
 // deterministic generates again, from shuffled input, and compares.

@@ -129,6 +129,8 @@ func capitalize(word string) string {
 func Singular(word string) string {
 	lower := strings.ToLower(word)
 	switch {
+	case initialisms[strings.TrimSuffix(lower, "s")] != "" && strings.HasSuffix(word, "s"):
+		return word[:len(word)-1]
 	case len(word) < 4:
 	case strings.HasSuffix(lower, "ss"), strings.HasSuffix(lower, "us"), strings.HasSuffix(lower, "is"), strings.HasSuffix(lower, "dns"), strings.HasSuffix(lower, "tls"), strings.HasSuffix(lower, "aws"), strings.HasSuffix(lower, "https"):
 	case strings.HasSuffix(lower, "series"), strings.HasSuffix(lower, "species"):

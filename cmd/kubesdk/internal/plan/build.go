@@ -20,6 +20,7 @@ func New(kinds []schema.Kind, lock *names.PackageLock) (*Package, error) {
 		lock:   lock,
 		taken:  map[string]bool{},
 		groups: map[string]*group{},
+		lost:   map[Loss]bool{},
 		read:   &reader{components: map[string]*node{}, busy: map[string]bool{}, upstream: upstreamComponent},
 	}
 	for _, name := range []string{"GroupVersion", "SchemeBuilder", "AddToScheme", "Resource", string(ValueJSON), string(ValueIntOrString),
@@ -51,7 +52,8 @@ type builder struct {
 	roots  []*node
 	groups map[string]*group // named types by shape
 	order  []string          // keys of groups, sorted
-	at     *Kind             // the kind that losses are reported for
+	at     []place           // the places of the type that is being planned, the primary one first
+	lost   map[Loss]bool
 }
 
 // group is all places of one shape.

@@ -17,12 +17,15 @@ import (
 // fill gives every named type its fields, base and markers.
 func (b *builder) fill() {
 	for i, k := range b.pkg.Kinds {
-		b.at = k
+		b.at = []place{b.roots[i].path}
 		b.root(k, b.roots[i])
 	}
 	for _, key := range b.order {
 		g := b.groups[key]
-		b.at = b.kindAt(g.node.path)
+		b.at = b.at[:0]
+		for _, n := range append([]*node{g.node}, g.nodes...) {
+			b.at = append(b.at, n.path)
+		}
 		t := g.typ
 		t.Doc = g.node.props.Description
 		t.Markers = b.markers(g.node, atType)
@@ -352,10 +355,15 @@ func validTag(name string) bool {
 	return true
 }
 
-// lose records a loss once.
+// lose records a loss at every place where the node's type stands.
 func (b *builder) lose(cause Cause, at place, what string) {
-	loss := Loss{Cause: cause, Kind: b.at.API.String(), Path: strings.TrimPrefix(at.String(), at.kind), What: what}
-	if !slices.Contains(b.pkg.Losses, loss) {
-		b.pkg.Losses = append(b.pkg.Losses, loss)
+	below := at.segments[len(b.at[0].segments):]
+	for _, where := range b.at {
+		full := place{where.kind, slices.Concat(where.segments, below)}
+		loss := Loss{Cause: cause, Kind: b.kindAt(where).API.String(), Path: strings.TrimPrefix(full.String(), full.kind), What: what}
+		if !b.lost[loss] {
+			b.lost[loss] = true
+			b.pkg.Losses = append(b.pkg.Losses, loss)
+		}
 	}
 }

@@ -74,7 +74,7 @@ func (b *builder) useMarkers(n *node, at position) []string {
 		}
 	}
 	if s.Title != "" {
-		out = append(out, "kubebuilder:title="+strconv.Quote(s.Title))
+		out = append(out, "kubebuilder:title="+Quote(s.Title))
 	}
 	if s.Example != nil {
 		if marker, ok := anyLiteral(s.Example.Raw); ok {
@@ -118,6 +118,7 @@ func (b *builder) constraints(n *node, prefix string, at position) []string {
 		out = append(out, prefix+"XValidation:"+ruleMarker(&s.XValidations[i]))
 	}
 	out = append(out, b.topology(n, at)...)
+	b.loseMisplaced(n)
 	b.loseChoices(n)
 	return out
 }
@@ -210,7 +211,7 @@ func (b *builder) topology(n *node, at position) []string {
 	if s.XListType != nil {
 		out = append(out, "listType="+*s.XListType)
 		for _, key := range s.XListMapKeys {
-			out = append(out, "listMapKey="+strconv.Quote(key))
+			out = append(out, "listMapKey="+Quote(key))
 		}
 	}
 	if s.XMapType != nil {
@@ -221,6 +222,19 @@ func (b *builder) topology(n *node, at position) []string {
 		}
 	}
 	return out
+}
+
+// loseMisplaced records keywords that stand where they say nothing about the Go type.
+func (b *builder) loseMisplaced(n *node) {
+	s := n.props
+	for _, name := range s.Required {
+		if _, ok := s.Properties[name]; !ok && !(s.XEmbeddedResource && inherited(name)) && !(len(n.path.segments) == 0 && inherited(name)) {
+			b.lose(Marker, n.path, "required fields that the schema does not describe")
+		}
+	}
+	if s.Items != nil && n.form != formList {
+		b.lose(Marker, n.path, "items of a value that is no list")
+	}
 }
 
 // loseChoices records the keywords that no marker has.
@@ -276,17 +290,22 @@ func constrainedScalar(n *node) bool {
 
 // quote writes a string as a marker argument, raw where that reads better.
 func quote(s string) string {
-	if strings.ContainsRune(s, '\\') && !strings.ContainsAny(s, "`\r\n") && strconv.CanBackquote(s) {
+	if strings.ContainsRune(s, '\\') && !strings.Contains(s, "''") && strconv.CanBackquote(s) {
 		return "`" + s + "`"
 	}
-	return strconv.Quote(s)
+	return Quote(s)
+}
+
+// Quote writes a string as a marker argument: it is strconv.Quote, but for pairs of quotes that gofmt would turn into typographic ones.
+func Quote(s string) string {
+	return strings.NewReplacer("''", `'\x27`, "``", "`\\x60").Replace(strconv.Quote(s))
 }
 
 // ruleMarker writes a CEL rule.
 func ruleMarker(r *apiextensionsv1.ValidationRule) string {
 	out := "rule=" + quote(r.Rule)
 	if r.Message != "" {
-		out += ",message=" + strconv.Quote(r.Message)
+		out += ",message=" + Quote(r.Message)
 	}
 	if r.MessageExpression != "" {
 		out += ",messageExpression=" + quote(r.MessageExpression)
@@ -330,7 +349,7 @@ func anyLiteral(raw []byte) (string, bool) {
 	}
 	switch v := v.(type) {
 	case string:
-		return strconv.Quote(v), true
+		return Quote(v), true
 	case bool:
 		return strconv.FormatBool(v), true
 	case float64:
@@ -346,5 +365,5 @@ func compactJSON(raw []byte) (string, bool) {
 	if err := json.Compact(&b, raw); err != nil {
 		return "", false
 	}
-	return b.String(), b.Len() > 0
+	return strings.NewReplacer("''", `'\u0027`, "``", "`\\u0060").Replace(b.String()), b.Len() > 0
 }
