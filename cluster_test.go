@@ -3,6 +3,7 @@ package kubesdk_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,13 +93,12 @@ func install(t *testing.T, c *kubesdk.Client, spec map[string]any) {
 		if err != nil {
 			return false, err
 		}
-		conditions, _, err := unstructured.NestedSlice(got.Object, "status", "conditions")
-		for _, one := range conditions {
-			if m := one.(map[string]any); m["type"] == "Established" && m["status"] == "True" {
-				return true, nil
-			}
-		}
-		return false, err
+		conditions, _, _ := unstructured.NestedFieldNoCopy(got.Object, "status", "conditions")
+		list, _ := conditions.([]any) // null at first
+		return slices.ContainsFunc(list, func(one any) bool {
+			m := one.(map[string]any)
+			return m["type"] == "Established" && m["status"] == "True"
+		}), nil
 	})
 }
 

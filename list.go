@@ -146,15 +146,19 @@ func (l *lister) resume() bool {
 func (l *lister) page(ctx context.Context, yield func(Object) bool) (metav1.ListMeta, error) {
 	policy := l.s.policy()
 	policy.IdleTimeout = l.s.idleTimeout
-	for attempt := 1; ; attempt++ {
+	allowed, sent := policy.Attempts, 0
+	for turn := 1; ; turn++ {
+		policy.Attempts = allowed - sent
 		meta, err := listPage(ctx, l.h, l.s, policy, l.newObject, yield)
 		if err == nil {
 			return meta, nil
 		}
-		again := ctx.Err() == nil && attempt < max(2, policy.Attempts)
+		sent += err.Attempts
+		err.Attempts = sent
+		again := ctx.Err() == nil
 		switch {
-		case again && err.Is(ErrGone) && l.renew(err) && l.again():
-		case again && attempt < policy.Attempts && err.Code == 0 && transport.Interrupted(err.cause) && l.again() && wait(ctx, policy.Backoff(attempt)):
+		case again && turn < max(2, allowed) && err.Is(ErrGone) && l.renew(err) && l.again():
+		case again && sent < allowed && err.Code == 0 && transport.Interrupted(err.cause) && l.again() && wait(ctx, policy.Backoff(sent)):
 		case l.yielded > 0 && !l.pages:
 			err.cause = fmt.Errorf("the list broke off after %d objects: %w (with kubesdk.Limit it is read in pages, which can be read again)", l.yielded, err.cause)
 			return meta, err
