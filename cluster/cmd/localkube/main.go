@@ -1,3 +1,5 @@
+//go:build !race
+
 // Command localkube runs a real Kubernetes on this machine: etcd, the control plane and, on demand, a node, all of them
 // in this one binary.
 //

@@ -65,7 +65,7 @@ func (a *app) up() *cobra.Command {
 	f.StringArrayVar(&apiServerArgs, "api-server-arg", nil, "pass NAME=VALUE to kube-apiserver as --NAME=VALUE; may be repeated")
 	f.DurationVar(&timeout, "timeout", 3*time.Minute, "give up when the cluster is not ready after this time")
 	f.DurationVar(&opts.IdleTimeout, "idle-timeout", 0,
-		"let the cluster stop by itself when for this long neither up nor kubeconfig was run nor the file \"lease\" in its directory touched (0: never)")
+		"let the cluster stop by itself when for this long no command has used it and nobody has touched the file \"lease\" in its directory (0: never)")
 	format.addTo(cmd)
 	cmd.RegisterFlagCompletionFunc("api-server-arg", cobra.NoFileCompletions)
 	return cmd

@@ -65,9 +65,15 @@ type farm struct {
 	dir string
 }
 
-// newFarm makes one. Whatever is left in it when the test ends is stopped, and anything that outlives even that is an error.
+// farms bounds how many tests have clusters at the same time: each needs memory, and the kernel grants a user by default 128
+// inotify instances, of which a cluster with a node takes 20.
+var farms = make(chan struct{}, 2)
+
+// newFarm makes one, when there is room. Whatever is left in it when the test ends is stopped, and anything that outlives even that is an error.
 func newFarm(t *testing.T) farm {
 	t.Helper()
+	farms <- struct{}{}
+	t.Cleanup(func() { <-farms })
 	dir, err := os.MkdirTemp("", "lk-test-")
 	if err != nil {
 		t.Fatal(err)

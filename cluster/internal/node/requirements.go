@@ -68,6 +68,10 @@ func Check() (Requirements, error) {
 	if _, err := os.Stat("/sys/fs/cgroup"); err != nil {
 		problems = append(problems, "no cgroups are mounted at /sys/fs/cgroup")
 	}
+	if !canWatchFiles(inotifyInstances) {
+		problems = append(problems, fmt.Sprintf("the kernel refuses this user %d more inotify instances (stop another cluster, "+
+			"or raise the limit: sysctl fs.inotify.max_user_instances=512)", inotifyInstances))
+	}
 	if len(problems) == 0 {
 		return r, nil
 	}
@@ -76,6 +80,21 @@ func Check() (Requirements, error) {
 		hint = "; on Debian: apt-get install " + strings.Join(packages, " ")
 	}
 	return r, fmt.Errorf("%w: %s%s", ErrMissing, strings.Join(problems, ", "), hint)
+}
+
+// inotifyInstances is about how many a cluster with a node has open. Without them the kubelet and kube-proxy end at once.
+const inotifyInstances = 20
+
+// canWatchFiles reports whether this user can have so many more inotify instances.
+func canWatchFiles(instances int) bool {
+	for range instances {
+		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+		if err != nil {
+			return false
+		}
+		defer unix.Close(fd)
+	}
+	return true
 }
 
 // capable reports whether this process has the capability.
