@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"reflect"
 	goruntime "runtime"
 	"runtime/debug"
@@ -142,7 +140,7 @@ func userAgent() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s/%s (%s/%s) kubesdk/%s", filepath.Base(os.Args[0]), version, goruntime.GOOS, goruntime.GOARCH, sdk)
+	return fmt.Sprintf("%s/%s (%s/%s) kubesdk/%s", programName(), version, goruntime.GOOS, goruntime.GOARCH, sdk)
 }
 
 func withoutPassword(host string) string {

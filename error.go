@@ -125,6 +125,9 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Is matches the Err variables of this package.
 func (e *Error) Is(target error) bool {
+	if target == ErrConflict && guardFailed(e) {
+		return true
+	}
 	kind, known := byReason[e.Reason]
 	if !known {
 		kind = byCode[e.Code]

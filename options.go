@@ -52,6 +52,11 @@ type (
 		Option
 		forUpdate()
 	}
+	// MutateOption is an option of Mutate, and of Update.
+	MutateOption interface {
+		UpdateOption
+		forMutate()
+	}
 	// PatchOption is an option of Patch and Scale.
 	PatchOption interface {
 		Option
@@ -97,7 +102,7 @@ type (
 	WriteOption interface {
 		CreateOption
 		ReplaceOption
-		UpdateOption
+		MutateOption
 		PatchOption
 		ApplyOption
 	}
@@ -127,6 +132,7 @@ type (
 	onCreate    struct{}
 	onReplace   struct{}
 	onUpdate    struct{}
+	onMutate    struct{}
 	onPatch     struct{}
 	onApply     struct{}
 	onDelete    struct{}
@@ -141,6 +147,7 @@ type (
 		onCreate
 		onReplace
 		onUpdate
+		onMutate
 		onPatch
 		onApply
 	}
@@ -156,6 +163,7 @@ func (onWatch) forWatch()         {}
 func (onCreate) forCreate()       {}
 func (onReplace) forReplace()     {}
 func (onUpdate) forUpdate()       {}
+func (onMutate) forMutate()       {}
 func (onPatch) forPatch()         {}
 func (onApply) forApply()         {}
 func (onDelete) forDelete()       {}
@@ -194,6 +202,22 @@ type streamOption struct {
 type writeOption struct {
 	option
 	onWrite
+}
+
+type updateOption struct {
+	option
+	onUpdate
+}
+
+type mutateOption struct {
+	option
+	onUpdate
+	onMutate
+}
+
+type applyOption struct {
+	option
+	onApply
 }
 
 type removeOption struct {

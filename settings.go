@@ -41,6 +41,8 @@ type settings struct {
 	fieldValidation string
 	force           bool
 
+	changes changes
+
 	propagation   *metav1.DeletionPropagation
 	gracePeriod   *int64
 	preconditions *metav1.Preconditions
