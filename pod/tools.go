@@ -1,3 +1,217 @@
 package pod
 
-type toolkit struct{}
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kubesdk/kubesdk/pod/internal/archive"
+	"github.com/kubesdk/kubesdk/pod/internal/manifest"
+	"github.com/kubesdk/kubesdk/pod/internal/supervise"
+)
+
+// toolkit is what a container has for transfers.
+type toolkit struct {
+	gnu     bool   // tar is GNU's, else BusyBox' or like it
+	hasher  string // the program for hashes
+	newHash func() hash.Hash
+	helper  string // path of the pushed helper that is used instead; empty: shell and tools
+}
+
+// unpackFlags and packFlags are tar's.
+func (k *toolkit) unpackFlags() string {
+	if k.gnu {
+		return "-p -o"
+	}
+	return "-o"
+}
+
+func (k *toolkit) packFlags() string {
+	if k.gnu {
+		return "-S --format=gnu"
+	}
+	return ""
+}
+
+// operation is one step of a transfer in the container: a script, which the helper knows by name.
+type operation struct{ name, script string }
+
+var (
+	opList    = operation{"list", manifest.List}
+	opHash    = operation{"hash", manifest.Hash}
+	opUnpack  = operation{"unpack", archive.Unpack}
+	opCommit  = operation{"commit", archive.Commit}
+	opDelete  = operation{"delete", archive.Delete}
+	opAdjust  = operation{"adjust", archive.Adjust}
+	opPack    = operation{"pack", archive.Pack}
+	opDiscard = operation{"discard", archive.Discard}
+	opProbe   = operation{"probe", archive.Probe}
+)
+
+// remote is the container's side of a transfer.
+type remote struct {
+	target Target
+	kit    *toolkit
+}
+
+// newRemote finds out how files can be handled in the target.
+func newRemote(ctx context.Context, t Target, h HelperOptions) (*remote, error) {
+	t, err := t.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.known.mu.Lock()
+	kit := t.known.tools[t.key()]
+	t.known.mu.Unlock()
+	r := &remote{target: t, kit: kit}
+	if kit != nil {
+		return r, nil
+	}
+	if r.kit, err = r.probe(ctx, h); err != nil {
+		return nil, err
+	}
+	t.known.mu.Lock()
+	t.known.tools[t.key()] = r.kit
+	t.known.mu.Unlock()
+	return r, nil
+}
+
+func (r *remote) probe(ctx context.Context, h HelperOptions) (*toolkit, error) {
+	r.kit = &toolkit{}
+	var out bytes.Buffer
+	err := r.run(ctx, opProbe, nil, &out)
+	if err != nil && !noShellAtAll(err) {
+		return nil, err
+	}
+	fields := strings.Fields(out.String())
+	if err != nil {
+		fields = []string{"other", "-", supervise.Shell}
+	}
+	if len(fields) < 2 {
+		return nil, fmt.Errorf("find out what tools %s has: it says %q", r.target, out.String())
+	}
+	if missing := fields[2:]; len(missing) > 0 {
+		return r.pushHelper(ctx, h, missing)
+	}
+	return &toolkit{gnu: fields[0] == "gnu", hasher: fields[1], newHash: archive.Hasher(fields[1])}, nil
+}
+
+func noShellAtAll(err error) bool {
+	return err != nil && strings.Contains(err.Error(), supervise.Shell) && missing(err.Error())
+}
+
+// run runs an operation. Output is written directly: its readers keep up.
+func (r *remote) run(ctx context.Context, op operation, stdin io.Reader, stdout io.Writer, args ...string) error {
+	argv := append([]string{supervise.Shell, "-c", op.script, "kubesdk"}, args...)
+	if r.kit.helper != "" {
+		argv = append([]string{r.kit.helper, op.name}, args...)
+	}
+	cmd := &Cmd{target: r.target, Args: argv, Stdin: stdin, Stdout: stdout, direct: true}
+	err := cmd.Run(ctx)
+	var exit *ExitError
+	if errors.As(err, &exit) {
+		return toolError(op, exit)
+	}
+	return err
+}
+
+// RemoteError is an error of a tool in the container that a transfer uses. It matches, where the tool's words say so,
+// fs.ErrNotExist, fs.ErrPermission, syscall.ENOSPC and syscall.EROFS.
+type RemoteError struct {
+	Target  string // where it ran
+	Message string // what it wrote to standard error
+	cause   error
+}
+
+// Error says where and what.
+func (e *RemoteError) Error() string { return e.Target + ": " + e.Message }
+
+// Unwrap returns what the message stands for, or nil.
+func (e *RemoteError) Unwrap() error { return e.cause }
+
+func toolError(op operation, exit *ExitError) error {
+	e := &RemoteError{Target: exit.Target, Message: strings.TrimSpace(string(exit.Stderr))}
+	if e.Message == "" {
+		e.Message = fmt.Sprintf("%s failed with exit code %d", op.name, exit.Code)
+	}
+	for words, cause := range map[string]error{
+		"No space left on device": syscall.ENOSPC,
+		"Read-only file system":   syscall.EROFS,
+		"Permission denied":       fs.ErrPermission,
+		"Operation not permitted": fs.ErrPermission,
+	} {
+		if strings.Contains(e.Message, words) {
+			e.cause = cause
+		}
+	}
+	if op.name == opList.name && exit.Code == manifest.NoSuchFile {
+		e.cause = fs.ErrNotExist
+	}
+	return e
+}
+
+// list makes the manifest of a path in the container.
+func (r *remote) list(ctx context.Context, path string, hashed bool) (*manifest.Manifest, error) {
+	hasher := ""
+	if hashed {
+		hasher = r.kit.hasher
+	}
+	read, write := io.Pipe()
+	var m *manifest.Manifest
+	parsed := make(chan error, 1)
+	go func() {
+		var err error
+		m, err = manifest.Parse(read, hashed)
+		_, _ = io.Copy(io.Discard, read) // so that the command can end, whatever it says
+		parsed <- err
+	}()
+	err := r.run(ctx, opList, nil, write, path, hasher)
+	_ = write.Close() // of a pipe: it never fails
+	parseErr := <-parsed
+	if err != nil {
+		return nil, err
+	}
+	if parseErr != nil {
+		return nil, fmt.Errorf("%s: %w", r.target, parseErr)
+	}
+	return m, nil
+}
+
+// hashes hashes files in a folder of the container.
+func (r *remote) hashes(ctx context.Context, dir string, paths []string) (map[string]string, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	var out bytes.Buffer
+	if err := r.run(ctx, opHash, pathList(paths), &out, dir, r.kit.hasher); err != nil {
+		return nil, err
+	}
+	return manifest.ParseHashes(&out, paths)
+}
+
+// pathList is paths as the scripts read them.
+func pathList(paths []string) io.Reader {
+	var b bytes.Buffer
+	for _, p := range paths {
+		b.WriteString("./" + p)
+		b.WriteByte(0)
+	}
+	return &b
+}
+
+// discard removes what a failed transfer has left. It may run after the transfer's context has ended.
+func (r *remote) discard(ctx context.Context, stage string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	_ = r.run(ctx, opDiscard, nil, nil, stage) // the transfer's own error is the one to tell
+}
+
+func stageName() string { return manifest.Stage + rand.Text()[:12] }
