@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	apischema "k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/generate"
@@ -23,6 +25,8 @@ import (
 	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/schema"
 	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/source"
 )
+
+var update = flag.Bool("update", false, "write the golden packages anew")
 
 // moduleRoot is the folder of this module's go.mod, from this package.
 const moduleRoot = "../.."
@@ -120,6 +124,21 @@ func TestCorpus(t *testing.T) {
 	})
 	t.Run("lossless", w.lossless)
 	t.Run("schema", w.schemaRoundTrip)
+}
+
+// TestExample holds that the checked-in packages of the example are what the generator makes: go generate
+// brings them up to date.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(moduleRoot, "examples/widgets")
+	set, err := source.CRDs([]string{filepath.Join(dir, "crd")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := generate.Options{Output: filepath.Join(dir, "apis"), Check: !*update}
+	if s, err := generate.Run(t.Context(), set, opts, io.Discard); err != nil {
+		t.Fatalf("%v; run the tests with -update: %+v", err, s)
+	}
 }
 
 // TestHardCases holds the same promises on the definitions of this package, which are always there.
@@ -246,6 +265,29 @@ func (w *workspace) startRunner(t *testing.T) *runner {
 	return &runner{in: json.NewEncoder(in), out: bufio.NewReaderSize(out, 1<<20)}
 }
 
+// answer is what the runner sends back.
+type answer struct {
+	Doc, Copy, Dynamic json.RawMessage
+	Typed, Error       string
+}
+
+// send sends one document through the types.
+func (r *runner) send(t *testing.T, kind *schema.Kind, doc map[string]any) answer {
+	t.Helper()
+	if err := r.in.Encode(map[string]any{"Group": kind.Group, "Version": kind.Version, "Kind": kind.Kind, "Doc": doc}); err != nil {
+		t.Fatal(err)
+	}
+	line, err := r.out.ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("%s: the runner ended: %v", kind, err)
+	}
+	var res answer
+	if err := json.Unmarshal(line, &res); err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
 // check sends one document through the types and says what is wrong with what comes back.
 func (r *runner) check(t *testing.T, kind *schema.Kind, doc map[string]any) string {
 	t.Helper()
@@ -253,25 +295,12 @@ func (r *runner) check(t *testing.T, kind *schema.Kind, doc map[string]any) stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := map[string]any{"Group": kind.Group, "Version": kind.Version, "Kind": kind.Kind, "Doc": json.RawMessage(raw)}
-	if err := r.in.Encode(request); err != nil {
-		t.Fatal(err)
-	}
-	line, err := r.out.ReadBytes('\n')
-	if err != nil {
-		t.Fatalf("%s: the runner ended: %v", kind, err)
-	}
-	var res struct {
-		Doc, Copy, Dynamic json.RawMessage
-		Typed, Error       string
-	}
-	if err := json.Unmarshal(line, &res); err != nil {
-		t.Fatal(err)
-	}
+	res := r.send(t, kind, doc)
 	if res.Error != "" {
 		return fmt.Sprintf("%s\n%s", res.Error, raw)
 	}
-	if want := fmt.Sprintf("%s/%s, Kind=%s %s %t", kind.Group, kind.Version, kind.Kind, kind.Plural, kind.Namespaced); res.Typed != want {
+	gvk := apischema.GroupVersionKind{Group: kind.Group, Version: kind.Version, Kind: kind.Kind}
+	if want := fmt.Sprintf("%s %s %t", gvk, kind.Plural, kind.Namespaced); res.Typed != want {
 		return fmt.Sprintf("KubeType tells %q, want %q", res.Typed, want)
 	}
 	if !bytes.Equal(res.Doc, res.Copy) {

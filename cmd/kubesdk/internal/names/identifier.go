@@ -136,7 +136,7 @@ func Singular(word string) string {
 	case strings.HasSuffix(lower, "series"), strings.HasSuffix(lower, "species"):
 	case strings.HasSuffix(word, "ies"):
 		return word[:len(word)-3] + "y"
-	case strings.HasSuffix(word, "sses"), strings.HasSuffix(word, "xes"), strings.HasSuffix(word, "ches"), strings.HasSuffix(word, "shes"):
+	case strings.HasSuffix(word, "sses"), strings.HasSuffix(lower, "aliases"), strings.HasSuffix(lower, "statuses"), strings.HasSuffix(word, "xes"), strings.HasSuffix(word, "ches"), strings.HasSuffix(word, "shes"):
 		return word[:len(word)-2]
 	case strings.HasSuffix(word, "s"):
 		return word[:len(word)-1]
