@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type Target struct {
 type known struct {
 	mu       sync.Mutex
 	dialer   *stream.Dialer
+	http     *http.Client
 	defaults map[string]string    // pod → container, where the server does not choose
 	noShell  map[string]bool      // pod/container
 	tools    map[string]*toolkit  // pod/container
