@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/kubesdk/kubesdk v0.0.0-00010101000000-000000000000
+	golang.org/x/sync v0.22.0
 	google.golang.org/protobuf v1.36.12-0.20260120151049-f2248ac996af
 	k8s.io/api v0.37.1
 	k8s.io/apiextensions-apiserver v0.37.1

@@ -43,20 +43,9 @@ func open(_ context.Context, config *rest.Config) (map[string]measure.Work, erro
 		"applications":         {Whole: func(ctx context.Context, n int) error { return list(ctx, applications, n) }},
 		"applications-all":     {Whole: func(ctx context.Context, n int) error { return all(ctx, applications, n) }},
 		"applications-untyped": {Whole: func(ctx context.Context, n int) error { return all(ctx, untyped, n) }},
-		"watch": {Whole: func(ctx context.Context, n int) error {
-			seen := 0
-			for ev, err := range pods.Namespace(object.Namespace(n)).Watch(ctx, kubesdk.ResourceVersion(object.Version)) {
-				if err != nil {
-					return err
-				}
-				if ev.Type != kubesdk.Bookmark {
-					seen++
-				}
-				if seen == n {
-					return nil
-				}
-			}
-			return fmt.Errorf("the watch ended after %d of %d events", seen, n)
+		"watch":                {Whole: func(ctx context.Context, n int) error { return watch(ctx, pods, n) }},
+		"watch-from": {Whole: func(ctx context.Context, n int) error {
+			return watch(ctx, pods, n, kubesdk.ResourceVersion(object.Version))
 		}},
 	}, nil
 }
@@ -81,4 +70,20 @@ func all[T kubesdk.Object](ctx context.Context, r kubesdk.Resource[T], n int) er
 		return fmt.Errorf("got %d objects, want %d", seen, n)
 	}
 	return nil
+}
+
+func watch(ctx context.Context, pods kubesdk.Resource[*corev1.Pod], n int, opts ...kubesdk.WatchOption) error {
+	seen := 0
+	for ev, err := range pods.Namespace(object.Namespace(n)).Watch(ctx, opts...) {
+		if err != nil {
+			return err
+		}
+		if ev.Object != nil {
+			seen++
+		}
+		if seen == n {
+			return nil
+		}
+	}
+	return fmt.Errorf("the watch ended after %d of %d events", seen, n)
 }

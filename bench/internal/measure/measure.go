@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -58,6 +59,7 @@ func run(ctx context.Context, open Open) (err error) {
 	concurrency := flag.Int("concurrency", 64, "calls in flight, for workloads of single calls")
 	rounds := flag.Int("rounds", 1, "how often a workload of many items is repeated")
 	plain := flag.Bool("plain", false, "ask for answers without compression")
+	first := flag.Bool("first", false, "do one item, print how many requests that took, and end")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the measured part to this file")
 	allocs := flag.String("memprofile", "", "write an allocation profile of the whole process to this file")
 	flag.Parse()
@@ -72,6 +74,10 @@ func run(ctx context.Context, open Open) (err error) {
 	}
 	config.QPS = -1 // client-go and controller-runtime limit themselves to 5 requests/s otherwise
 	config.DisableCompression = *plain
+	var requests atomic.Int64
+	if *first {
+		config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return counter{rt, &requests} })
+	}
 	works, err := open(ctx, config)
 	if err != nil {
 		return err
@@ -79,6 +85,13 @@ func run(ctx context.Context, open Open) (err error) {
 	work, ok := works[*workload]
 	if !ok {
 		return fmt.Errorf("this client has no workload %q", *workload)
+	}
+	if *first {
+		if err := work.do(ctx, 1, 1); err != nil {
+			return err
+		}
+		fmt.Println(requests.Load())
+		return nil
 	}
 	if err := work.do(ctx, *warm, *concurrency); err != nil {
 		return fmt.Errorf("warm up %s: %w", *workload, err)
@@ -96,6 +109,16 @@ func run(ctx context.Context, open Open) (err error) {
 	}
 	sample.Items = *n * *rounds
 	return json.NewEncoder(os.Stdout).Encode(sample)
+}
+
+type counter struct {
+	http.RoundTripper
+	n *atomic.Int64
+}
+
+func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.n.Add(1)
+	return c.RoundTripper.RoundTrip(r)
 }
 
 func (w Work) do(ctx context.Context, n, concurrency int) error {

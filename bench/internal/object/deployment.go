@@ -88,14 +88,14 @@ func podSpec(app string) corev1.PodSpec {
 func container(name, image string, port int32, variables int) corev1.Container {
 	probe := func(path string) *corev1.Probe {
 		return &corev1.Probe{
-			ProbeHandler:        corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString("main")}},
+			ProbeHandler:        corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString(name)}},
 			InitialDelaySeconds: 5, PeriodSeconds: 10, TimeoutSeconds: 2,
 		}
 	}
 	return corev1.Container{
 		Name: name, Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Args:  []string{"--listen=:" + fmt.Sprint(port), "--log-format=json", "--config=/etc/shop/config.yaml"},
-		Ports: []corev1.ContainerPort{{Name: "main", ContainerPort: port, Protocol: corev1.ProtocolTCP}},
+		Ports: []corev1.ContainerPort{{Name: name, ContainerPort: port, Protocol: corev1.ProtocolTCP}},
 		Env:   environment(variables),
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("250m"), corev1.ResourceMemory: resource.MustParse("256Mi")},

@@ -6,13 +6,17 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/gob"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -224,37 +228,36 @@ func (s *session) applications(ctx context.Context, sizes Sizes) error {
 	return err
 }
 
-// events changes pods while a watch of each format is open.
+// events changes pods for as long as the watches of both formats want more.
 func (s *session) events(ctx context.Context, sizes Sizes) error {
 	handle := kubesdk.For[*corev1.Pod](s.client).Namespace(namespace)
 	list, err := handle.List(ctx, kubesdk.Limit(200))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
-	defer cancel()
-	type outcome struct {
-		format string
-		stream Stream
-		err    error
-	}
-	outcomes := make(chan outcome)
-	begun := make(chan struct{})
+	watches, ctx := errgroup.WithContext(ctx)
+	enough, stop := context.WithCancel(ctx)
+	defer stop()
+	var wanted atomic.Int64
+	var lock sync.Mutex
 	for _, format := range []string{Protobuf, JSON} {
-		go func() {
-			stream, err := s.watch(ctx, format, sizes.Events, func() { begun <- struct{}{} })
-			outcomes <- outcome{format, stream, err}
-		}()
+		wanted.Add(1)
+		watches.Go(func() error {
+			stream, err := s.watch(ctx, format, sizes.Events)
+			if err != nil {
+				return fmt.Errorf("watch in %s: %w", format, err)
+			}
+			lock.Lock()
+			s.recording.Events[format] = stream
+			lock.Unlock()
+			if wanted.Add(-1) == 0 {
+				stop()
+			}
+			return nil
+		})
 	}
-	for range 2 {
-		select {
-		case <-begun:
-		case o := <-outcomes:
-			return fmt.Errorf("watch in %s: %w", o.format, o.err)
-		}
-	}
-	if _, err := batch.Do(ctx, list.Items, func(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
-		for generation := 1; generation <= sizes.Events/len(list.Items)+1; generation++ {
+	_, err = batch.Do(ctx, list.Items, func(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
+		for generation := 1; enough.Err() == nil; generation++ {
 			var err error
 			pod.Status = object.PodStatus(generation)
 			if pod, err = handle.Status().Replace(ctx, pod); err != nil {
@@ -262,21 +265,22 @@ func (s *session) events(ctx context.Context, sizes Sizes) error {
 			}
 		}
 		return pod, nil
-	}, batch.StopOnError()); err != nil {
-		return err
-	}
-	for range 2 {
-		o := <-outcomes
-		if o.err != nil {
-			return fmt.Errorf("watch in %s: %w", o.format, o.err)
-		}
-		s.recording.Events[o.format] = o.stream
-	}
-	return nil
+	}, batch.StopOnError(), batch.InFlight(len(list.Items)))
+	return errors.Join(watches.Wait(), err)
 }
 
-// watch takes down n events of pods, and the bookmark that a watch with an initial list has.
-func (s *session) watch(ctx context.Context, format string, n int, begun func()) (Stream, error) {
+// watch takes down n events of pods, and the bookmark that a watch with an initial list has. The API server drops watches
+// that cannot keep up; then it begins another and goes on with what that has.
+func (s *session) watch(ctx context.Context, format string, n int) (stream Stream, err error) {
+	for range 100 {
+		if err := s.watchOnce(ctx, format, n, &stream); err != nil || len(stream.Frames) >= n {
+			return stream, err
+		}
+	}
+	return stream, fmt.Errorf("got %d of %d events in 100 watches", len(stream.Frames), n)
+}
+
+func (s *session) watchOnce(ctx context.Context, format string, n int, stream *Stream) error {
 	accept := format
 	if format == Protobuf {
 		accept += ";stream=watch"
@@ -284,26 +288,27 @@ func (s *session) watch(ctx context.Context, format string, n int, begun func())
 	const path = "/api/v1/namespaces/" + namespace + "/pods?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
 	res, err := s.send(ctx, http.MethodGet, path, accept, nil)
 	if err != nil {
-		return Stream{}, err
+		return err
 	}
 	defer func() { _ = res.Body.Close() }() // the stream has no end of its own
-	stream := Stream{ContentType: res.Header.Get("Content-Type")}
+	stream.ContentType = res.Header.Get("Content-Type")
 	frames := bufio.NewReaderSize(res.Body, 1<<20)
-	for len(stream.Frames) < n {
+	for present := true; len(stream.Frames) < n; {
 		frame, err := next(frames, format)
-		if err != nil {
-			return stream, err
-		}
-		bookmark := bytes.Contains(frame, []byte("BOOKMARK"))
 		switch {
-		case bookmark && stream.Bookmark == nil:
-			stream.Bookmark = frame
-			begun()
-		case !bookmark && stream.Bookmark != nil:
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case bytes.Contains(frame, []byte("BOOKMARK")):
+			if present {
+				stream.Bookmark, present = frame, false
+			}
+		case !present:
 			stream.Frames = append(stream.Frames, frame)
 		}
 	}
-	return stream, nil
+	return nil
 }
 
 // next reads one frame: a line of JSON, or a message with its length in four bytes before it.
