@@ -86,6 +86,9 @@ func (c *call) object(ctx context.Context, sent any, into runtime.Object) (err e
 	if into == nil {
 		return nil
 	}
+	if len(res.Content) == 0 {
+		return c.notKubernetes(res, errors.New("the answer is empty"))
+	}
 	if err := codec.Decode(res.Content, res.ContentType(), into, c.body); err != nil && !c.confirms(err, sent, into) {
 		return c.notKubernetes(res, err)
 	}
@@ -158,7 +161,7 @@ func (c *call) refuse(cause error) *Error {
 // broken is an error of a call that got no whole answer.
 func (c *call) broken(cause error, attempts int) *Error {
 	e := c.newError()
-	e.cause, e.Attempts = explain(cause), attempts
+	e.cause, e.Attempts = fmt.Errorf("%s: %w", c.client.Server(), explain(cause)), attempts
 	return e
 }
 
@@ -173,13 +176,13 @@ func (c *call) answered(res *transport.Response) *Error {
 	}
 	switch plain := strings.TrimSpace(string(res.Content)); {
 	case res.Status/100 == 3:
-		e.Message = fmt.Sprintf("redirected to %s: this is not a Kubernetes API server, or not its address", res.Header.Get("Location"))
+		e.Message = fmt.Sprintf("%s: redirected to %s: this is not a Kubernetes API server, or not its address", c.client.Server(), res.Header.Get("Location"))
 	case res.Status == http.StatusNotFound && plain == "404 page not found":
 		e.Message = fmt.Sprintf("the server has no %s in %s: is its CustomResourceDefinition installed, and this version served?", nonEmpty(c.spec.Resource.Resource, c.kind.Kind), c.kind.GroupVersion())
 	case plain == "" || strings.HasPrefix(res.ContentType(), "text/html"):
-		e.Message = "an answer that is not of a Kubernetes API server (" + nonEmpty(res.ContentType(), "empty") + "): is there a proxy in between?"
+		e.Message = fmt.Sprintf("%s: the answer is not that of a Kubernetes API server (%s): is there a proxy in between?", c.client.Server(), nonEmpty(res.ContentType(), "empty"))
 	default:
-		e.Message = plain[:min(len(plain), maxPlainMessage)]
+		e.Message = c.client.Server() + ": " + plain[:min(len(plain), maxPlainMessage)]
 	}
 	return e
 }
@@ -188,11 +191,7 @@ func (c *call) answered(res *transport.Response) *Error {
 func (c *call) notKubernetes(res *transport.Response, cause error) *Error {
 	e := c.newError()
 	e.Code, e.Attempts = res.Status, res.Attempts
-	hint := "is this the address of a Kubernetes API server?"
-	if len(res.Content) == 0 {
-		cause = fmt.Errorf("the answer is empty (status %d)", res.Status)
-	}
-	e.cause = fmt.Errorf("%s: %w; %s", c.client.Server(), cause, hint)
+	e.cause = fmt.Errorf("%s: %w; is this the address of a Kubernetes API server?", c.client.Server(), cause)
 	return e
 }
 

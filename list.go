@@ -2,6 +2,7 @@ package kubesdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -217,7 +218,10 @@ func listPage(ctx context.Context, h handle, s *settings, p transport.Policy, ne
 	meta, err = codec.DecodeList(res.Body, res.ContentType(), func() runtime.Object { return newObject() }, c.body, func(obj runtime.Object) bool {
 		return yield(obj.(Object)) //nolint:forcetypeassert // newObject made it
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, codec.ErrContentType):
+		return meta, c.notKubernetes(res, err)
+	case err != nil:
 		return meta, c.broken(err, res.Attempts)
 	}
 	return meta, nil

@@ -77,7 +77,7 @@ func (l *loginConfig) fromKubeconfig() (*Client, error) {
 	where := strings.Join(rules.GetLoadingPrecedence(), string(filepath.ListSeparator))
 	raw, err := rules.Load()
 	if err != nil {
-		return nil, fmt.Errorf("log in: kubeconfig %s: %w", where, err)
+		return nil, fmt.Errorf("log in: kubeconfig %s: %w%s", where, err, isIt(err))
 	}
 	name := l.context
 	if name == "" {
@@ -100,6 +100,15 @@ func (l *loginConfig) fromKubeconfig() (*Client, error) {
 		return nil, fmt.Errorf("log in with context %q of kubeconfig %s: %w", name, where, err)
 	}
 	return c, nil
+}
+
+// isIt asks about a file that could be read, but not understood.
+func isIt(err error) string {
+	var unreadable *fs.PathError
+	if errors.As(err, &unreadable) {
+		return ""
+	}
+	return " (is it a kubeconfig?)"
 }
 
 func (l *loginConfig) finish(config *rest.Config, name, namespace string) (*Client, error) {
