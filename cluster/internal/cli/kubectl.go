@@ -31,6 +31,8 @@ func (a *app) kubectl() *cobra.Command {
 				return err
 			}
 			os.Setenv("KUBECONFIG", dir.Kubeconfig())
+			// What kubectl remembers of an API server it finds again by address, which the next cluster may have too.
+			os.Setenv("KUBECACHEDIR", dir.Path("kubectl-cache"))
 			if code := a.run(Kubectl, args); code != 0 {
 				return exitError(code)
 			}

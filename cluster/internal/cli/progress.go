@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,10 @@ func (p *progress) reporter() cluster.Reporter {
 func (p *progress) waiting(names []string) {
 	if p.spin == nil || len(names) == 0 {
 		return
+	}
+	const shown = 2 // of the names, so that the line fits a terminal
+	if more := len(names) - shown; more > 1 {
+		names = append(slices.Clone(names[:shown]), fmt.Sprintf("%d more", more))
 	}
 	p.spin.Lock()
 	p.spin.Suffix = fmt.Sprintf(" %s  %.0fs", strings.Join(names, ", "), time.Since(p.began).Seconds())

@@ -85,11 +85,14 @@ func (a *app) hint(info cluster.Info) {
 	if !isTerminal(a.err) {
 		return
 	}
-	name := ""
+	flags := ""
 	if info.Name != state.DefaultName {
-		name = " --name " + info.Name
+		flags = " --name " + info.Name
 	}
-	fmt.Fprintf(a.err, "\nTry:  localkube kubectl%s get namespaces\nOr:   export KUBECONFIG=%s\n", name, info.Kubeconfig)
+	if a.root != "" {
+		flags += fmt.Sprintf(" --dir %q", a.root)
+	}
+	fmt.Fprintf(a.err, "\nTry:  localkube kubectl%s get namespaces\nOr:   export KUBECONFIG=%q\n", flags, info.Kubeconfig)
 }
 
 func (a *app) down() *cobra.Command {

@@ -63,6 +63,8 @@ type run struct {
 type farm struct {
 	t   *testing.T
 	dir string
+	// path is the PATH for localkube, "" for that of the test.
+	path string
 }
 
 // farms bounds how many tests have clusters at the same time: each needs memory, and the kernel grants a user by default 128
@@ -78,7 +80,7 @@ func newFarm(t *testing.T) farm {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := farm{t, dir}
+	f := farm{t: t, dir: dir}
 	t.Cleanup(func() {
 		f.lk(context.Background(), "down", "--all")
 		for _, left := range f.leftovers() {
@@ -110,6 +112,9 @@ func (f farm) lk(ctx context.Context, args ...string) run {
 func (f farm) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+f.dir)
+	if f.path != "" {
+		cmd.Env = append(cmd.Env, "PATH="+f.path)
+	}
 	cmd.Dir = f.dir
 	return cmd
 }

@@ -65,6 +65,22 @@ func rootfs(t *testing.T) string {
 	return dir
 }
 
+// onlyPrograms is a PATH with nothing but the programs that a node says it needs.
+func onlyPrograms(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range node.Programs() {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // kubectl runs kubectl against the cluster; it must end with the code.
 func (f farm) kubectl(code int, args ...string) string {
 	f.t.Helper()
@@ -91,6 +107,7 @@ func TestNode(t *testing.T) {
 	t.Parallel()
 	needNode(t)
 	f := newFarm(t)
+	f.path = onlyPrograms(t)
 	root := rootfs(t)
 	before, err := network()
 	if err != nil {

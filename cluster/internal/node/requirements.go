@@ -26,6 +26,15 @@ var programs = []struct{ name, pkg string }{
 	{"umount", "mount"},
 }
 
+// Programs are the names of the programs that a node runs, all that it needs in PATH.
+func Programs() []string {
+	var names []string
+	for _, p := range programs {
+		names = append(names, p.name)
+	}
+	return names
+}
+
 // cniPlugins must be together in one of cniDirs.
 var (
 	cniPlugins = []string{"ptp", "host-local", "loopback"}
