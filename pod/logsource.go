@@ -53,11 +53,11 @@ func (s source) lines(ctx context.Context) iter.Seq2[Line, error] {
 // reading is the state of a log that is read.
 type reading struct {
 	source
-	each    func(Line) error
-	seen    loglines.Resumer
-	tail    int // of the first request
-	failed  int // attempts without progress
-	final   bool // what follows is the rest
+	each   func(Line) error
+	seen   loglines.Resumer
+	tail   int  // of the first request
+	failed int  // attempts without progress
+	final  bool // what follows is the rest
 }
 
 // read reads a log to its end: it asks again where the connection was cut, where the container was started again, and,

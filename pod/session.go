@@ -19,15 +19,16 @@ import (
 
 // session is one run of a command.
 type session struct {
-	cmd     *Cmd
-	target  Target
-	proven  bool // the command runs below the script
-	conn    stream.Conn
-	out     *output
-	started chan struct{} // closed when the command runs
-	once    sync.Once
-	done    chan struct{} // closed when nothing more arrives
-	over    chan struct{} // closed when err is final
+	cmd      *Cmd
+	target   Target
+	instance instance // of the process that is attached to
+	proven   bool     // the command runs below the script
+	conn     stream.Conn
+	out      *output
+	started  chan struct{} // closed when the command runs
+	once     sync.Once
+	done     chan struct{} // closed when nothing more arrives
+	over     chan struct{} // closed when err is final
 
 	mu       sync.Mutex
 	process  supervise.Process
@@ -124,6 +125,13 @@ func (c *Cmd) attempt(ctx context.Context, t Target) (*session, error) {
 	s := &session{
 		cmd: c, target: t, proven: !c.attach && !t.known.lacksShell(t),
 		started: make(chan struct{}), done: make(chan struct{}), over: make(chan struct{}),
+	}
+	if c.attach {
+		var err error
+		if s.target, s.instance, err = instanceOf(ctx, t); err != nil {
+			return nil, err
+		}
+		t = s.target
 	}
 	args := c.Args
 	mark := supervise.NewMark()
@@ -310,6 +318,9 @@ func (s *session) supervise(ctx context.Context) {
 	_ = s.conn.Close() // all that it could tell was told
 	flushErr := s.out.close()
 	verdict := s.verdict()
+	if s.cmd.attach && verdict == nil {
+		verdict = s.detached(ctx)
+	}
 	s.mu.Lock()
 	inputErr := s.inputErr
 	s.mu.Unlock()

@@ -35,10 +35,10 @@ type known struct {
 	mu       sync.Mutex
 	dialer   *stream.Dialer
 	http     *http.Client
-	defaults map[string]string    // pod → container, where the server does not choose
-	noShell  map[string]bool      // pod/container
-	tools    map[string]*toolkit  // pod/container
-	helpers  map[string][2]string // pod/container → path and folder of a pushed helper
+	defaults map[string]string   // pod → container, where the server does not choose
+	noShell  map[string]bool     // pod/container
+	tools    map[string]*toolkit // pod/container
+
 }
 
 // Named is the pod of that name.
@@ -53,7 +53,7 @@ func Selected(c *kubesdk.Client, namespace, selector string) Target {
 }
 
 func newKnown() *known {
-	return &known{defaults: map[string]string{}, noShell: map[string]bool{}, tools: map[string]*toolkit{}, helpers: map[string][2]string{}}
+	return &known{defaults: map[string]string{}, noShell: map[string]bool{}, tools: map[string]*toolkit{}}
 }
 
 // Container is the target in a container other than the default: the one that the annotation
