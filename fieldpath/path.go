@@ -38,6 +38,8 @@ type Any interface {
 	String() string
 	// Pointer is the path as a JSON Pointer.
 	Pointer() (string, error)
+	// Convert is value as the field takes it.
+	Convert(value any) (any, error)
 
 	way() *route
 }
@@ -84,6 +86,30 @@ func (p Path[T, F]) Type() reflect.Type { return reflect.TypeFor[F]() }
 
 // Steps is the way from the object to the field. The slice is the caller's.
 func (p Path[T, F]) Steps() []Step { return slices.Clone(p.way().steps) }
+
+// Convert is value as an F, for those who know the types only at run time. It converts where nothing is lost: a value for a pointer
+// to it, between named and plain types of one kind, and between numbers that hold the same. Everything else is an error.
+func (p Path[T, F]) Convert(value any) (any, error) {
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	var converted F
+	dst := reflect.ValueOf(&converted).Elem()
+	if p.Type() == reflect.TypeFor[any]() {
+		return value, nil
+	}
+	if value == nil {
+		switch dst.Kind() {
+		case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+			return converted, nil
+		}
+		return nil, fmt.Errorf("fieldpath: %s is a %s, which cannot be nil", p, p.Type())
+	}
+	if err := assign(dst, reflect.ValueOf(value)); err != nil {
+		return nil, fmt.Errorf("fieldpath: %s is a %s: %w", p, p.Type(), err)
+	}
+	return converted, nil
+}
 
 func (p Path[T, F]) in(*T) {}
 

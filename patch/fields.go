@@ -176,9 +176,9 @@ func (f *fields) enter(v reflect.Value, s fieldpath.Step) (*jsontype.Type, refle
 func (f *fields) retaining(t *jsontype.Type, v reflect.Value) json.RawMessage {
 	m := &merger{strategic: true}
 	m.value(t, v)
-	m.buf[len(m.buf)-1] = ','
-	if string(m.buf) == "," {
-		m.buf = m.buf[:0]
+	m.buf = m.buf[:len(m.buf)-1]
+	if len(m.buf) > len("{") {
+		m.text(",")
 	}
 	m.retainKeys(t, v)
 	m.closed('}')

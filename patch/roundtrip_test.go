@@ -192,9 +192,9 @@ func checkUnstructured(t *testing.T, a, b any, opts []patch.Option) {
 
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
-	rounds := uint64(40)
+	rounds := uint64(20)
 	if testing.Short() {
-		rounds = 10
+		rounds = 5
 	}
 	for _, kind := range trips {
 		t.Run(kind.name, func(t *testing.T) {
