@@ -115,7 +115,7 @@ func (f *file) typ(r *plan.Ref) string {
 	case plan.Named:
 		return r.Type.Name
 	case plan.Support:
-		return string(r.Value)
+		return f.pkg.Names[r.Value]
 	case plan.External:
 		return f.use(r.Import) + "." + r.Name
 	case plan.Pointer:
@@ -202,7 +202,7 @@ func (f *file) structure(t *plan.Type) {
 		fmt.Fprintf(f, "%s %s `%s`\n", field.Name, f.typ(field.Type), field.Tag)
 	}
 	if t.Unknown {
-		f.WriteString("\n// AdditionalFields are the fields that the schema allows but does not name.\nAdditionalFields map[string]JSON `json:\"-\"`\n")
+		f.WriteString("\n// AdditionalFields are the fields that the schema allows but does not name.\nAdditionalFields map[string]" + f.pkg.Names[plan.ValueJSON] + " `json:\"-\"`\n")
 	}
 	f.WriteString("}\n\n")
 	if t.Unknown {

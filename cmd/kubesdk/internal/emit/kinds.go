@@ -135,13 +135,13 @@ var (
 	AddToScheme = SchemeBuilder.AddToScheme
 )
 
-// Resource takes an unqualified resource and returns a GroupResource of this group.
-func Resource(resource string) %s.GroupResource {
+// %s takes an unqualified resource and returns a GroupResource of this group.
+func %s(resource string) %s.GroupResource {
 	return GroupVersion.WithResource(resource).GroupResource()
 }
 
 func addKnownTypes(scheme *%s.Scheme) error {
-`, schema, p.Group, p.Version, runtime, schema, runtime)
+`, schema, p.Group, p.Version, runtime, p.Resource, p.Resource, schema, runtime)
 	for _, k := range p.Kinds {
 		f.WriteString(addType(k.Type.Name, k.API.Kind))
 		if k.RegisterList {

@@ -2,6 +2,8 @@ package emit
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/plan"
 )
@@ -42,7 +44,14 @@ func values(p *plan.Package) string {
 	if f.Len() == 0 {
 		return ""
 	}
-	return f.source()
+	text := f.source()
+	for v, name := range p.Names {
+		if name != string(v) { // a kind has the name
+			text = regexp.MustCompile(`\b`+string(v)+`\b`).ReplaceAllString(text, name)
+			text = strings.NewReplacer("intstr."+name, "intstr."+string(v), "resource."+name, "resource."+string(v)).Replace(text)
+		}
+	}
+	return text
 }
 
 func allTypes(p *plan.Package) []*plan.Type {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-tools/pkg/loader"
 	"sigs.k8s.io/controller-tools/pkg/markers"
 
-	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/names"
 	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/roundtrip"
 	"github.com/kubesdk/kubesdk/cmd/kubesdk/internal/schema"
 )
@@ -32,7 +33,7 @@ func (w *workspace) schemaRoundTrip(t *testing.T) {
 	rules := map[string]int{}
 	for i := range w.set.Kinds {
 		kind := &w.set.Kinds[i]
-		got := made[kind.GroupVersion()+"/"+names.Exported(kind.Kind)]
+		got := made[kind.String()]
 		if got == nil {
 			t.Errorf("%s: controller-gen made no schema", kind)
 			continue
@@ -54,7 +55,35 @@ func (w *workspace) schemaRoundTrip(t *testing.T) {
 	t.Logf("%d kinds through controller-gen; differences by rule: %s", len(w.set.Kinds), strings.Join(lines, ", "))
 }
 
-// controllerGen returns the schemas that controller-gen makes, by group, version and Go name.
+// goNames returns the Go names of all kinds, read from their KubeType methods.
+func (w *workspace) goNames(t *testing.T) map[string]string {
+	t.Helper()
+	method := regexp.MustCompile(`func \(\*(\w+)\) KubeType.*\n.*WithKind\("([^"]+)"\)`)
+	version := regexp.MustCompile(`GroupVersion{Group: "([^"]*)", Version: "([^"]*)"}`)
+	out := map[string]string{}
+	files, err := filepath.Glob(filepath.Join(w.dir, "apis/*/*/*_types.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		register, err := os.ReadFile(filepath.Join(filepath.Dir(path), "register.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gv := version.FindSubmatch(register)
+		for _, m := range method.FindAllSubmatch(text, -1) {
+			k := schema.Kind{Group: string(gv[1]), Version: string(gv[2]), Kind: string(m[2])}
+			out[k.String()] = string(m[1])
+		}
+	}
+	return out
+}
+
+// controllerGen returns the schemas that controller-gen makes, by the kinds' full names.
 func (w *workspace) controllerGen(t *testing.T) map[string]*schema.Props {
 	t.Helper()
 	roots, err := loader.LoadRootsWithConfig(&packages.Config{Dir: w.dir, Context: t.Context(),
@@ -72,6 +101,7 @@ func (w *workspace) controllerGen(t *testing.T) map[string]*schema.Props {
 		parser.NeedPackage(root)
 	}
 	out := map[string]*schema.Props{}
+	goNames := w.goNames(t)
 	for _, root := range roots {
 		gv, ok := parser.GroupVersions[root]
 		if !ok {
@@ -82,10 +112,10 @@ func (w *workspace) controllerGen(t *testing.T) map[string]*schema.Props {
 			if k.Group != gv.Group || k.Version != gv.Version {
 				continue
 			}
-			ident := crd.TypeIdent{Package: root, Name: names.Exported(k.Kind)}
+			ident := crd.TypeIdent{Package: root, Name: goNames[k.String()]}
 			parser.NeedFlattenedSchemaFor(ident)
 			flat := parser.FlattenedSchemata[ident]
-			out[k.GroupVersion()+"/"+ident.Name] = flat.DeepCopy()
+			out[k.String()] = flat.DeepCopy()
 		}
 	}
 	for _, root := range roots {
@@ -95,17 +125,17 @@ func (w *workspace) controllerGen(t *testing.T) map[string]*schema.Props {
 			}
 		}
 	}
-	w.sameResources(t, parser)
+	w.sameResources(t, parser, goNames)
 	return out
 }
 
 // sameResources compares what controller-gen makes of the markers that are not about the schema: names,
 // scope, subresources, columns.
-func (w *workspace) sameResources(t *testing.T, parser *crd.Parser) {
+func (w *workspace) sameResources(t *testing.T, parser *crd.Parser, goNames map[string]string) {
 	t.Helper()
 	for i := range w.set.Kinds {
 		k := &w.set.Kinds[i]
-		gk := apischema.GroupKind{Group: k.Group, Kind: names.Exported(k.Kind)}
+		gk := apischema.GroupKind{Group: k.Group, Kind: goNames[k.String()]}
 		parser.NeedCRDFor(gk, nil)
 		made, ok := parser.CustomResourceDefinitions[gk]
 		if !ok {

@@ -23,20 +23,17 @@ func New(kinds []schema.Kind, lock *names.PackageLock) (*Package, error) {
 		lost:   map[Loss]bool{},
 		read:   &reader{components: map[string]*node{}, busy: map[string]bool{}, upstream: upstreamComponent},
 	}
-	for _, name := range []string{"GroupVersion", "SchemeBuilder", "AddToScheme", "Resource", string(ValueJSON), string(ValueIntOrString),
-		string(ValueQuantity), string(ValueDateTime), string(ValueEmpty),
-		"NewJSON", "IntOrStringFromInt", "IntOrStringFromString", "NewQuantity", "NewDateTime"} {
+	for _, name := range []string{"GroupVersion", "SchemeBuilder", "AddToScheme", "NewJSON", "IntOrStringFromInt", "IntOrStringFromString", "NewQuantity", "NewDateTime"} {
 		b.taken[name] = true
 	}
 	b.pkg.Lock = &names.PackageLock{Types: map[string][]string{}, Members: map[string]map[string]string{}}
-	if err := b.kinds(kinds); err != nil {
-		return nil, err
-	}
+	b.kinds(kinds)
 	b.nameTypes()
 	b.nameConstants()
 	b.fill()
 	b.breakCycles()
 	b.findOwners()
+	slices.SortFunc(b.pkg.Kinds, func(x, y *Kind) int { return cmp.Compare(x.Type.Name, y.Type.Name) })
 	slices.SortFunc(b.pkg.Types, func(x, y *Type) int { return cmp.Compare(x.Name, y.Name) })
 	slices.SortStableFunc(b.pkg.Losses, func(x, y Loss) int {
 		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Path, y.Path), cmp.Compare(x.What, y.What))
@@ -64,23 +61,34 @@ type group struct {
 	typ   *Type
 }
 
-// kinds reads all schemas and collects the shapes that need a name.
-func (b *builder) kinds(kinds []schema.Kind) error {
+// kinds names the kinds, reads all schemas and collects the shapes that need a name.
+func (b *builder) kinds(kinds []schema.Kind) {
 	listOf := map[string]bool{}
+	byKind := map[string]*schema.Kind{}
+	apiKinds := make([]string, len(kinds))
 	for i := range kinds {
-		name := names.Exported(kinds[i].Kind)
-		if b.taken[name] {
-			return fmt.Errorf("%s: the kind %s cannot become a Go type: the name %s is taken in its package; leave one out with --kind", kinds[i].Origin, kinds[i].Kind, name)
-		}
-		b.taken[name] = true
+		apiKinds[i] = kinds[i].Kind
+		byKind[kinds[i].Kind] = &kinds[i]
 		listOf[kinds[i].Kind] = true
-		k := &Kind{API: &kinds[i], Type: &Type{Name: name, Form: Struct, Path: kinds[i].Kind}}
+	}
+	// Names that are Go names as they are come first: controller-gen takes the kind from the Go type.
+	slices.SortStableFunc(apiKinds, func(x, y string) int {
+		return cmp.Compare(changed(x), changed(y))
+	})
+	for _, name := range apiKinds {
+		api := byKind[name]
+		k := &Kind{API: api, Type: &Type{Name: names.Free(b.taken, names.Exported(name)), Form: Struct, Path: name}}
 		b.pkg.Kinds = append(b.pkg.Kinds, k)
-		root := &node{props: k.API.Schema, form: formStruct, path: place{kind: k.API.Kind}, component: k.API.Component, typ: k.Type}
-		if k.API.Component != "" {
-			b.read.components[k.API.Component] = root
+		root := &node{props: api.Schema, form: formStruct, path: place{kind: name}, component: api.Component, typ: k.Type}
+		if api.Component != "" {
+			b.read.components[api.Component] = root
 		}
 		b.roots = append(b.roots, root)
+	}
+	b.pkg.Resource = free(b.taken, "Resource", "ResourceOf")
+	b.pkg.Names = map[Value]string{}
+	for _, v := range []Value{ValueJSON, ValueIntOrString, ValueQuantity, ValueDateTime, ValueEmpty} {
+		b.pkg.Names[v] = free(b.taken, string(v), string(v)+"Value")
 	}
 	for _, k := range b.pkg.Kinds {
 		k.ListName = names.Free(b.taken, k.Type.Name+"List")
@@ -96,7 +104,22 @@ func (b *builder) kinds(kinds []schema.Kind) error {
 		}
 	}
 	b.order = slices.Sorted(maps.Keys(b.groups))
-	return nil
+}
+
+// changed is 1 for kinds that are not Go names as they are, and 0 for the others.
+func changed(kind string) int {
+	if names.Exported(kind) == kind {
+		return 0
+	}
+	return 1
+}
+
+// free takes a name for a part of the package, or another one if a kind has it.
+func free(taken map[string]bool, name, other string) string {
+	if taken[name] {
+		name = other
+	}
+	return names.Free(taken, name)
 }
 
 // inherited tells of a property of the root that metav1 types hold.

@@ -11,9 +11,13 @@ type Package struct {
 	Kinds          []*Kind
 	// Types are the named types below the kinds, ordered by name.
 	Types []*Type
-	// Values are the support types that the package needs.
+	// Values are the support types that the package needs, and Names what they are called: by their own
+	// names, unless a kind has them.
 	Values map[Value]bool
-	Losses []Loss
+	Names  map[Value]string
+	// Resource is the name of the function Resource, which gives way to a kind too.
+	Resource string
+	Losses   []Loss
 	// Lock is what the lock file must hold for this package.
 	Lock *names.PackageLock
 }
