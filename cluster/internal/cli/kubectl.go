@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kubesdk/kubesdk/cluster/internal/state"
 )
 
 func (a *app) kubectl() *cobra.Command {
@@ -26,9 +29,12 @@ func (a *app) kubectl() *cobra.Command {
 			if help || len(args) == 0 {
 				return cmd.Help()
 			}
-			dir, _, err := a.running()
+			dir, cfg, err := a.running()
 			if err != nil {
 				return err
+			}
+			if cfg.IdleTimeout > 0 {
+				go renew(dir, cfg.IdleTimeout)
 			}
 			os.Setenv("KUBECONFIG", dir.Kubeconfig())
 			// What kubectl remembers of an API server it finds again by address, which the next cluster may have too.
@@ -38,6 +44,15 @@ func (a *app) kubectl() *cobra.Command {
 			}
 			return nil
 		},
+	}
+}
+
+// renew keeps a cluster that stops when idle, as long as this process lasts.
+func renew(dir state.Dir, timeout time.Duration) {
+	for range time.Tick(min(timeout/4+1, 5*time.Second)) {
+		if err := dir.Touch(); err != nil {
+			return
+		}
 	}
 }
 

@@ -119,7 +119,7 @@ func TestKilledSupervisorTakesAllAlongAndUpStartsAgain(t *testing.T) {
 	f := newFarm(t)
 	first := f.up("lk-a")
 	f.kill("lk-a")
-	eventually(t, 5*time.Second, func() error {
+	eventually(t, 30*time.Second, func() error {
 		if left := f.leftovers(); len(left) > 0 {
 			return fmt.Errorf("still there: %v", left)
 		}
@@ -156,7 +156,7 @@ func (f farm) kill(name string) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		f.t.Fatal(err)
 	}
-	eventually(f.t, 5*time.Second, func() error {
+	eventually(f.t, 30*time.Second, func() error {
 		if dir.Alive() {
 			return errors.New("the supervisor is alive")
 		}
@@ -177,7 +177,7 @@ func TestDeadComponentIsSeenAndStartedAgainByUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, 5*time.Second, func() error {
+	eventually(t, 30*time.Second, func() error {
 		info = f.status("lk-a")
 		for _, c := range info.Components {
 			if c.Name == "kube-controller-manager" && c.Phase == state.Exited && c.Message == "signal: killed" && c.Log != "" {
@@ -200,14 +200,14 @@ func TestDeadComponentIsSeenAndStartedAgainByUp(t *testing.T) {
 func TestIdleClusterStopsItself(t *testing.T) {
 	t.Parallel()
 	f := newFarm(t)
-	info := f.up("lk-a", "--idle-timeout", "3s")
+	info := f.up("lk-a", "--idle-timeout", "6s")
 	lease := filepath.Join(info.Dir, "lease")
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
+	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
 		if err := os.Chtimes(lease, time.Now(), time.Now()); err != nil {
 			t.Fatalf("the cluster stopped though its lease was renewed: %v", err)
 		}
 	}
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, 60*time.Second, func() error {
 		if _, err := os.Stat(info.Dir); err == nil {
 			return errors.New("the cluster is still there")
 		}
@@ -222,7 +222,7 @@ func TestInterruptedUpLeavesNothing(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, 30*time.Second, func() error {
 		if info := f.lk(t.Context(), "status", "-o", "json").stdout; !strings.Contains(info, `"Starting"`) {
 			return fmt.Errorf("not starting: %s", info)
 		}
@@ -290,7 +290,7 @@ func TestVolumeIsProvisionedAndRemoved(t *testing.T) {
 	if _, err := claims.Create(t.Context(), claim, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 15*time.Second, func() error {
+	eventually(t, 60*time.Second, func() error {
 		got, err := claims.Get(t.Context(), "data", metav1.GetOptions{})
 		if err == nil && got.Status.Phase != corev1.ClaimBound {
 			err = fmt.Errorf("the claim is %s", got.Status.Phase)
@@ -303,7 +303,7 @@ func TestVolumeIsProvisionedAndRemoved(t *testing.T) {
 	if err := claims.Delete(t.Context(), "data", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 15*time.Second, func() error {
+	eventually(t, 60*time.Second, func() error {
 		left, err := c.CoreV1().PersistentVolumes().List(t.Context(), metav1.ListOptions{})
 		if err == nil && len(left.Items) > 0 {
 			err = fmt.Errorf("the volume is still there: %+v", left.Items[0].Status)
@@ -331,7 +331,7 @@ func TestControlPlaneNeedsNoPrivileges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for _, args := range [][]string{{"up", "--name", "lk-a"}, {"kubectl", "--name", "lk-a", "get", "ns"}, {"down", "--name", "lk-a"}} {
 		cmd := f.command(ctx, args...)

@@ -99,8 +99,8 @@ func (f farm) startPods(root string) {
 	}
 	f.must("image", "build", "--rootfs", root, "--name", image, "--cmd", "sleep", "--cmd", "infinity", "--cluster", "lk-a")
 	f.kubectl(0, "apply", "-f", manifest)
-	f.kubectl(0, "wait", "--for=condition=Ready", "pod/user", "--timeout=60s")
-	f.kubectl(0, "wait", "--for=condition=Available", "deployment/web", "--timeout=60s")
+	f.kubectl(0, "wait", "--for=condition=Ready", "pod/user", "--timeout=120s")
+	f.kubectl(0, "wait", "--for=condition=Available", "deployment/web", "--timeout=120s")
 }
 
 func TestNode(t *testing.T) {
@@ -187,7 +187,7 @@ func (f farm) testVolumeGoes() {
 	f.t.Helper()
 	f.kubectl(0, "delete", "pod/user", "persistentvolumeclaim/data", "--now")
 	c := f.client("lk-a")
-	eventually(f.t, 20*time.Second, func() error {
+	eventually(f.t, 60*time.Second, func() error {
 		left, err := c.CoreV1().PersistentVolumes().List(f.t.Context(), metav1.ListOptions{})
 		if err == nil && len(left.Items) > 0 {
 			err = fmt.Errorf("volume is %s", left.Items[0].Status.Phase)
@@ -219,7 +219,7 @@ func TestTwoNodesSideBySideAndKilled(t *testing.T) {
 	}
 	f.startPods(root)
 	f.kill("lk-a")
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, 30*time.Second, func() error {
 		out, _ := exec.Command("ps", "axo", "args").Output()
 		if strings.Contains(string(out), filepath.Join(f.root(), "lk-a")) {
 			return errors.New("there are processes left")
