@@ -83,6 +83,7 @@ func (c *call) object(ctx context.Context, sent any, into runtime.Object) (err e
 	if err != nil {
 		return err
 	}
+	defer res.Release() // decoded objects keep nothing of it
 	if into == nil {
 		return nil
 	}

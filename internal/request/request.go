@@ -111,12 +111,12 @@ func checkAddress(s Spec) error {
 	case (named || s.Subresource != "" && s.Verb == Create) && s.Name == "":
 		return fmt.Errorf("the name is empty: %s of %s needs the name of one object", s.Verb, res)
 	}
-	for field, value := range map[string]string{"namespace": s.Namespace, "name": s.Name} {
-		if value == "" {
+	for _, part := range [...]struct{ field, value string }{{"namespace", s.Namespace}, {"name", s.Name}} {
+		if part.value == "" {
 			continue
 		}
-		if problems := content.IsPathSegmentName(value); len(problems) > 0 {
-			return fmt.Errorf("the %s %q is not valid in a URL path: it %s", field, value, strings.Join(problems, ", "))
+		if problems := content.IsPathSegmentName(part.value); len(problems) > 0 {
+			return fmt.Errorf("the %s %q is not valid in a URL path: it %s", part.field, part.value, strings.Join(problems, ", "))
 		}
 	}
 	return nil

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 	"time"
 )
 
@@ -19,32 +17,6 @@ func errAttemptTimeout(d time.Duration) error {
 
 func errIdle(d time.Duration) error {
 	return fmt.Errorf("the server sent nothing for %s: %w: %w", d, ErrTimeout, context.DeadlineExceeded)
-}
-
-// body is an answer's. It ends the attempt when closed, reports the context's cause instead of the transport's "context
-// canceled", and gives up when nothing was read for a while. Time that the reader spends elsewhere does not count.
-type body struct {
-	io.ReadCloser
-	failed func(error) error
-	end    func()
-	once   sync.Once
-	idle   idleTimer
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	b.idle.start()
-	n, err := b.ReadCloser.Read(p)
-	b.idle.stop()
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = b.failed(err)
-	}
-	return n, err
-}
-
-func (b *body) Close() error {
-	err := b.ReadCloser.Close()
-	b.once.Do(b.end)
-	return err
 }
 
 // idleTimer runs while the server is waited for. Without a limit it never ends.

@@ -14,7 +14,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,8 +30,9 @@ const (
 
 // Transport sends requests to one API server over as many connections as the load needs. It is safe for concurrent use.
 type Transport struct {
-	base *url.URL
-	pool *pool
+	base      *url.URL
+	userAgent string
+	pool      *pool
 }
 
 // New builds a Transport from a rest.Config: its TLS, credentials, proxy and wrappers all hold.
@@ -46,7 +46,7 @@ func New(cfg *rest.Config) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Transport{base: base, pool: p}, nil
+	return &Transport{base: base, userAgent: cfg.UserAgent, pool: p}, nil
 }
 
 // URL is the absolute address of r, without credentials.
@@ -76,9 +76,11 @@ func (t *Transport) Close() { t.pool.closeIdle() }
 type Response struct {
 	Status   int
 	Header   http.Header
-	Content  []byte        // the whole body, unless it is streamed
+	Content  []byte        // the whole body, unless it is streamed; until Release
 	Body     io.ReadCloser // of an answer of 2xx to a request that streams: the caller closes it
 	Attempts int
+
+	buffer *[]byte // that Content is in
 }
 
 // ContentType of the body, with its parameters.
@@ -111,7 +113,7 @@ func (t *Transport) Do(ctx context.Context, r *request.Request, p Policy) (*Resp
 		if err != nil {
 			return nil, &Error{Attempts: attempt - 1, Err: err}
 		}
-		res, sent, err := t.attempt(ctx, r, p)
+		res, sent, err := t.attempt(ctx, r, &p)
 		leave(gate, res)
 		delay, again := p.next(ctx, r, attempt, res, sent, err)
 		if !again {
@@ -133,80 +135,9 @@ func (t *Transport) Do(ctx context.Context, r *request.Request, p Policy) (*Resp
 	}
 }
 
-// attempt sends r once. sent says that the server may have seen it. An answer that is not 2xx is read here, bounded, so
-// that it can be looked at twice and its connection is free again.
-func (t *Transport) attempt(ctx context.Context, r *request.Request, p Policy) (res *Response, sent bool, err error) {
-	l, err := t.pool.take()
-	if err != nil {
-		return nil, false, err
-	}
-	ctx, stop := context.WithCancelCause(ctx)
-	began := time.Now()
-	timer := startTimer(p.AttemptTimeout, func() { stop(errAttemptTimeout(p.AttemptTimeout)) })
-	idle := newIdleTimer(p.IdleTimeout, func() {
-		stop(errIdle(p.IdleTimeout))
-		t.pool.suspect(l, p.IdleTimeout)
-	})
-	end := func() {
-		timer.Stop()
-		idle.stop()
-		stop(nil)
-		l.leave()
-	}
-	failed := func(err error) error {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		if isTimeout(err) {
-			t.pool.suspect(l, time.Since(began))
-		}
-		return err
-	}
-	idle.start()
-	httpRes, err := l.rt.RoundTrip(t.httpRequest(ctx, r))
-	if err != nil {
-		err = failed(err)
-		end()
-		return nil, !dialFailed(err), err
-	}
-	res = &Response{Status: httpRes.StatusCode, Header: httpRes.Header}
-	if res.Status/100 == 2 {
-		idle.stop()
-		res.Body = &body{ReadCloser: httpRes.Body, failed: failed, end: end, idle: idle}
-		if p.Stream {
-			timer.Stop()
-			return res, true, nil
-		}
-		if res.Content, err = readWhole(res); err != nil {
-			return nil, true, err
-		}
-		return res, true, nil
-	}
-	res.Content, _ = io.ReadAll(io.LimitReader(httpRes.Body, maxErrorBody)) // the status is the answer; a body cut short only makes it less detailed
-	_ = httpRes.Body.Close()
-	end()
-	return res, true, nil
-}
-
-// readWhole reads and closes the body of an answer.
-func readWhole(res *Response) ([]byte, error) {
-	defer func() { _ = res.Body.Close() }() // nothing is left in it, or the attempt has failed already
-	var buf bytes.Buffer
-	if n, err := strconv.ParseInt(res.Header.Get("Content-Length"), 10, 64); err == nil && n > 0 && n <= maxBody {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	switch n, err := buf.ReadFrom(io.LimitReader(res.Body, maxBody+1)); {
-	case err != nil:
-		return nil, err
-	case n > maxBody:
-		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
-	}
-	return buf.Bytes(), nil
-}
-
 func (t *Transport) httpRequest(ctx context.Context, r *request.Request) *http.Request {
 	httpReq := (&http.Request{
-		Method: r.Method, URL: t.resolve(r), Host: t.base.Host, Header: headers(r),
+		Method: r.Method, URL: t.resolve(r), Host: t.base.Host, Header: t.headers(r),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
 	if len(r.Body) > 0 {
@@ -217,13 +148,20 @@ func (t *Transport) httpRequest(ctx context.Context, r *request.Request) *http.R
 	return httpReq
 }
 
-func headers(r *request.Request) http.Header {
-	h := make(http.Header, 3)
-	if r.Accept != "" {
-		h["Accept"] = []string{r.Accept}
+// headers sets the user agent too: client-go's transport would copy the request to add it.
+func (t *Transport) headers(r *request.Request) http.Header {
+	h := make(http.Header, 4)
+	values := make([]string, 0, 3)
+	set := func(name, value string) {
+		if value != "" {
+			values = append(values, value)
+			h[name] = values[len(values)-1 : len(values) : len(values)]
+		}
 	}
-	if len(r.Body) > 0 && r.ContentType != "" {
-		h["Content-Type"] = []string{r.ContentType}
+	set("User-Agent", t.userAgent)
+	set("Accept", r.Accept)
+	if len(r.Body) > 0 {
+		set("Content-Type", r.ContentType)
 	}
 	return h
 }
@@ -239,15 +177,6 @@ func status(r *Response) int {
 		return 0
 	}
 	return r.Status
-}
-
-func startTimer(d time.Duration, f func()) *time.Timer {
-	if d <= 0 {
-		t := time.NewTimer(time.Hour)
-		t.Stop()
-		return t
-	}
-	return time.AfterFunc(d, f)
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
