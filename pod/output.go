@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kubesdk/kubesdk/pod/internal/stream"
 	"github.com/kubesdk/kubesdk/pod/internal/supervise"
@@ -16,11 +17,13 @@ type output struct {
 	scanners       [2]*supervise.Scanner
 	spools         []*stream.Spool
 	tail           *tail
+	ended          atomic.Int32 // on how many streams the script said that the command has ended
 	mu             sync.Mutex
 	err            error // of a direct writer
 }
 
-func newOutput(c *Cmd, mark supervise.Mark, proven bool, heard func(supervise.Words)) *output {
+// newOutput calls heard for what the script says, and ended when it has said on both streams that the command has ended.
+func newOutput(c *Cmd, mark supervise.Mark, proven bool, heard func(supervise.Words), ended func()) *output {
 	o := &output{tail: &tail{max: stderrTail}}
 	stdout := o.sink(c, c.Stdout)
 	stderr := stdout
@@ -32,8 +35,14 @@ func newOutput(c *Cmd, mark supervise.Mark, proven bool, heard func(supervise.Wo
 		o.stdout, o.stderr = stdout, stderr
 		return o
 	}
-	o.scanners[0] = supervise.NewScanner(mark, stdout, heard)
-	o.scanners[1] = supervise.NewScanner(mark, stderr, heard)
+	hear := func(w supervise.Words) {
+		heard(w)
+		if w.Ended && o.ended.Add(1) == 2 {
+			ended()
+		}
+	}
+	o.scanners[0] = supervise.NewScanner(mark, stdout, hear)
+	o.scanners[1] = supervise.NewScanner(mark, stderr, hear)
 	o.stdout, o.stderr = o.scanners[0], o.scanners[1]
 	return o
 }

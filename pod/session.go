@@ -17,6 +17,9 @@ import (
 	"github.com/kubesdk/kubesdk/pod/internal/supervise"
 )
 
+// linger is how long the server's own word on a command that is proven to have ended is waited for.
+const linger = time.Second
+
 // session is one run of a command.
 type session struct {
 	cmd      *Cmd
@@ -157,7 +160,7 @@ func (c *Cmd) attempt(ctx context.Context, t Target) (*session, error) {
 	if s.conn, err = dial(ctx, t, request); err != nil {
 		return nil, apiErrorKeeping(t, request.Subresource, err)
 	}
-	s.out = newOutput(c, mark, s.proven, s.heard)
+	s.out = newOutput(c, mark, s.proven, s.heard, s.proved)
 	if !s.proven {
 		s.begin()
 	}
@@ -239,6 +242,19 @@ func (s *session) heard(w supervise.Words) {
 	s.process = w.Process
 	s.mu.Unlock()
 	s.begin()
+}
+
+// proved is called when the script has said on both outputs that the command has ended. The server says so too, but not
+// always soon: input that the command did not read may block its connection to the node, and processes that the command
+// has left behind may hold its outputs open.
+func (s *session) proved() {
+	time.AfterFunc(linger, func() {
+		select {
+		case <-s.done:
+		default:
+			_ = s.conn.Close() // all that has to be known is known
+		}
+	})
 }
 
 func (s *session) input() {
@@ -350,6 +366,9 @@ func (s *session) verdict() error {
 	if dir, ok := strings.CutPrefix(stderr.Problem, "dir "); ok {
 		return fmt.Errorf("change to folder %q: %s", s.cmd.Dir, dir)
 	}
+	if s.proven && stdout.Ended && stderr.Ended {
+		return s.exit(stderr.Code)
+	}
 	if s.runErr != nil {
 		return fmt.Errorf("%w: %w", ErrIncomplete, s.runErr)
 	}
@@ -371,17 +390,15 @@ func (s *session) verdict() error {
 			return &notRun{status.message}
 		}
 	}
-	code := status.code
-	if s.proven && !s.cmd.TTY {
-		switch {
-		case stdout.Ended && stderr.Ended:
-			code = stderr.Code
-		case stdout.Ended != stderr.Ended, code == 0:
-			return fmt.Errorf("%w: the server says that it ended with exit code %d, but the end of its output did not arrive", ErrIncomplete, code)
-		}
+	if s.proven && !s.cmd.TTY && (stdout.Ended != stderr.Ended || status.code == 0) {
+		return fmt.Errorf("%w: the server says that it ended with exit code %d, but the end of its output did not arrive", ErrIncomplete, status.code)
 	}
-	if code != 0 {
-		return &ExitError{Command: s.cmd.name(), Target: s.target.String(), Code: code, Stderr: s.out.tail.bytes()}
+	return s.exit(status.code)
+}
+
+func (s *session) exit(code int) error {
+	if code == 0 {
+		return nil
 	}
-	return nil
+	return &ExitError{Command: s.cmd.name(), Target: s.target.String(), Code: code, Stderr: s.out.tail.bytes()}
 }
