@@ -62,11 +62,11 @@ func Has[T, F any](obj *T, p Path[T, F]) (bool, error) {
 	if err := p.Err(); err != nil {
 		return false, err
 	}
-	root, err := rootOf(reflect.ValueOf(obj))
-	if err != nil {
+	if obj == nil {
 		return false, nil
 	}
-	return shown(root, p.r.steps), nil
+	root, err := rootOf(reflect.ValueOf(obj))
+	return err == nil && shown(root, p.r.steps), err
 }
 
 // shown says whether the value at the end of steps is in v's JSON.

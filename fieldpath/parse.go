@@ -74,7 +74,11 @@ func typed[T, F any](tokens []token) (Path[T, F], error) {
 		steps = append(steps, s)
 	}
 	want := reflect.TypeFor[F]()
-	if at != want && want != reflect.TypeFor[any]() && at.Kind() != reflect.Interface && !(at.Kind() == reflect.Pointer && at.Elem() == want) {
+	pointed := at
+	if at.Kind() == reflect.Pointer {
+		pointed = at.Elem()
+	}
+	if at != want && pointed != want && want != reflect.TypeFor[any]() && at.Kind() != reflect.Interface {
 		return Path[T, F]{}, fmt.Errorf("the field is a %s", at)
 	}
 	return Path[T, F]{&route{steps: steps}}, nil
@@ -141,6 +145,8 @@ func split(path string) ([]token, error) {
 	return tokens, nil
 }
 
+var errNoName = errors.New("a dot stands without a name after it")
+
 // dotted reads a name up to the next . or [; a backslash takes the next character as it is.
 func dotted(s string) (token, string, error) {
 	var name strings.Builder
@@ -148,7 +154,7 @@ func dotted(s string) (token, string, error) {
 		switch s[i] {
 		case '.', '[':
 			if name.Len() == 0 {
-				return token{}, "", errors.New("a name is missing after a .")
+				return token{}, "", errNoName
 			}
 			return token{Step: Step{Kind: KeyStep, Name: name.String()}}, s[i:], nil
 		case '\\':
@@ -159,7 +165,7 @@ func dotted(s string) (token, string, error) {
 		name.WriteByte(s[i])
 	}
 	if name.Len() == 0 {
-		return token{}, "", errors.New("a name is missing after a .")
+		return token{}, "", errNoName
 	}
 	return token{Step: Step{Kind: KeyStep, Name: name.String()}}, "", nil
 }

@@ -182,9 +182,9 @@ func TestParse(t *testing.T) {
 	for _, bad := range []struct{ path, says string }{
 		{".spec.replica", `v1.Deployment to interface {}: at .spec: v1.DeploymentSpec has no field "replica"`},
 		{".spec.Replicas", `has no field "Replicas"`},
-		{".spec..replicas", "a name is missing"},
-		{".spec.", "a name is missing"},
-		{"..", "a name is missing"},
+		{".spec..replicas", "without a name"},
+		{".spec.", "without a name"},
+		{"..", "without a name"},
 		{".spec.template.spec.containers.0", "a list: give an index"},
 		{".spec.template.spec.containers[nginx]", "neither an index"},
 		{".spec.template.spec.containers[00]", "neither an index"},
@@ -246,7 +246,7 @@ func TestRFC6901(t *testing.T) {
 	}
 	for pointer, want := range map[string]any{
 		"": doc, "/foo": doc["foo"], "/foo/0": "bar", "/": int64(0), "/a~1b": int64(1), "/c%d": int64(2), "/e^f": int64(3),
-		"/g|h": int64(4), `/i\j`: int64(5), `/k"l`: int64(6), "/ ": int64(7), "/m~0n": int64(8),
+		"/g|h": int64(4), `/i\j`: int64(5), `/k"l`: int64(6), "/\x20": int64(7), "/m~0n": int64(8),
 	} {
 		p, err := fieldpath.ParsePointer[map[string]any, any](pointer)
 		if err != nil {

@@ -126,7 +126,7 @@ func TestDocuments(t *testing.T) {
 	if patch.Merge("").Type() != merge || patch.Strategic("").Type() != strategic || patch.Raw(jsonPatch, []byte("[]")).Type() != jsonPatch {
 		t.Error("types")
 	}
-	for body, empty := range map[string]bool{"{}": true, " [] ": true, `{"a":null}`: false, "null": false} {
+	for body, empty := range map[string]bool{"{}": true, "\n[]\n": true, `{"a":null}`: false, "null": false} {
 		if patch.Empty(patch.Merge(body)) != empty {
 			t.Errorf("Empty of %s", body)
 		}
@@ -149,7 +149,7 @@ func TestBuilderDoesNotCompile(t *testing.T) {
 	`
 	for name, tc := range map[string]struct{ snippet, says string }{
 		"fine":             {`_ = p.Add(fieldpath.Of(d, &d.Name), "x")`, ""},
-		"misspelled field": {`_ = p.Add(fieldpath.Of(d, &d.Nmae), "x")`, "d.Nmae undefined"},
+		"misspelled field": {`_ = p.Add(fieldpath.Of(d, &d.Naem), "x")`, "d.Naem undefined"},
 		"another type":     {`_ = p.Add(fieldpath.Of(pod, &pod.Name), "x")`, "wrong type for method in"},
 		"text for a path":  {`_ = p.Remove("/spec/replicas")`, "does not implement"},
 		"differing types":  {`_, _ = patch.Diff(&appsv1.Deployment{}, &corev1.Pod{})`, "does not match"},

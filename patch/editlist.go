@@ -329,11 +329,12 @@ func (l *listEdit) guard(v reflect.Value) {
 		id, _ := member(v, l.key)
 		back := l.enter(l.key)
 		l.operation("test", func() {
-			if text, ok := id.(string); ok {
-				l.string(text)
-				return
+			switch id := id.(type) {
+			case string:
+				l.string(id)
+			case int64:
+				l.buf = strconv.AppendInt(l.buf, id, 10)
 			}
-			l.buf = strconv.AppendInt(l.buf, id.(int64), 10)
 		})
 		l.leave(back)
 		return

@@ -49,7 +49,6 @@ func TestWriteLikeEncodingJSON(t *testing.T) {
 type shapes struct {
 	Quoted   int64           `json:"quoted,string"`
 	QuotedP  *int32          `json:"quotedP,omitempty,string"`
-	Strange  string          `json:"a b\"c"`
 	Keys     map[int]string  `json:"keys,omitempty"`
 	Array    [2]bool         `json:"array"`
 	Bytes    []byte          `json:"bytes"`
@@ -58,7 +57,6 @@ type shapes struct {
 	Iface    any             `json:"iface,omitempty"`
 	Zero     struct{ A int } `json:"zero,omitzero"`
 	Ignored  string          `json:"-"`
-	Dash     string          `json:"-,"`
 	Untagged string
 	embedded
 	*Pointed

@@ -75,7 +75,7 @@ func pointed(t reflect.Type) reflect.Type {
 func (f *fields) merge(root reflect.Value, paths []fieldpath.Any) (Patch, error) {
 	doc := map[string]any{}
 	for _, p := range paths {
-		if err := f.put(doc, root, strategy{}, p.Steps()); err != nil {
+		if err := f.put(doc, root, p.Steps()); err != nil {
 			return nil, fmt.Errorf("%s: %w", p, err)
 		}
 	}
@@ -102,7 +102,7 @@ func (f *fields) merge(root reflect.Value, paths []fieldpath.Any) (Patch, error)
 }
 
 // put puts the field at the end of steps into doc, which stands for the object v.
-func (f *fields) put(doc map[string]any, v reflect.Value, how strategy, steps []fieldpath.Step) error {
+func (f *fields) put(doc map[string]any, v reflect.Value, steps []fieldpath.Step) error {
 	if len(steps) == 0 {
 		return fmt.Errorf("the whole object is no field: %w", ErrNotExpressible)
 	}
@@ -135,7 +135,7 @@ func (f *fields) put(doc map[string]any, v reflect.Value, how strategy, steps []
 		inner = map[string]any{}
 		doc[s.Name] = inner
 	}
-	return f.put(inner, inside, strategy{}, rest)
+	return f.put(inner, inside, rest)
 }
 
 // enter goes one step into v, which may be missing. It returns what is known of the member's shape and strategy, and whether it is
@@ -216,11 +216,11 @@ func (f *fields) putElement(doc map[string]any, name string, list reflect.Value,
 	}
 	for _, entry := range entries {
 		if members, ok := entry.(map[string]any); ok && members[how.key] == key {
-			return f.put(members, element, strategy{}, rest)
+			return f.put(members, element, rest)
 		}
 	}
 	members := map[string]any{}
-	if err := f.put(members, element, strategy{}, rest); err != nil {
+	if err := f.put(members, element, rest); err != nil {
 		return err
 	}
 	members[how.key] = key

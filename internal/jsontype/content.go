@@ -17,10 +17,10 @@ func IsUnstructured(t reflect.Type) bool {
 
 // Content is the map that an addressable v of an IsUnstructured type keeps.
 func Content(v reflect.Value) map[string]any {
-	return v.Addr().Interface().(unstructured).UnstructuredContent()
+	return v.Addr().Interface().(unstructured).UnstructuredContent() //nolint:forcetypeassert // IsUnstructured says it is one
 }
 
 // SetContent replaces the map that an addressable v of an IsUnstructured type keeps.
 func SetContent(v reflect.Value, content map[string]any) {
-	v.Addr().Interface().(unstructured).SetUnstructuredContent(content)
+	v.Addr().Interface().(unstructured).SetUnstructuredContent(content) //nolint:forcetypeassert // IsUnstructured says it is one
 }

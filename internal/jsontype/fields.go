@@ -188,7 +188,9 @@ func empty(v reflect.Value) bool {
 
 // zeroTest is what omitzero asks of a value of type t: its IsZero method, else Go's zero.
 func zeroTest(t reflect.Type) func(reflect.Value) bool {
-	ask := func(v reflect.Value) bool { return v.Interface().(interface{ IsZero() bool }).IsZero() }
+	ask := func(v reflect.Value) bool {
+		return v.Interface().(interface{ IsZero() bool }).IsZero() //nolint:forcetypeassert // asked only of types that implement it
+	}
 	switch {
 	case t.Kind() == reflect.Interface && t.Implements(zeroer):
 		return func(v reflect.Value) bool {

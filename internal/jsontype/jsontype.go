@@ -70,7 +70,7 @@ func Of(t reflect.Type) *Type {
 		t = t.Elem()
 	}
 	if found, ok := known.Load(t); ok {
-		return found.(*Type)
+		return found.(*Type) //nolint:forcetypeassert // known holds nothing else
 	}
 	making.Lock()
 	defer making.Unlock()
@@ -115,7 +115,7 @@ func build(t reflect.Type, fresh map[reflect.Type]*Type) *Type {
 		t = t.Elem()
 	}
 	if found, ok := known.Load(t); ok {
-		return found.(*Type)
+		return found.(*Type) //nolint:forcetypeassert // known holds nothing else
 	}
 	if found, ok := fresh[t]; ok {
 		return found

@@ -3,6 +3,7 @@
 package typecheck
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/importer"
@@ -70,8 +71,9 @@ func (c *Checker) Check(t *testing.T, body string) string {
 	config := types.Config{
 		Importer: c.importer,
 		Error: func(err error) {
-			if text := err.(types.Error).Msg; !strings.HasSuffix(text, "imported and not used") && !strings.Contains(text, "imported as") {
-				complaints = append(complaints, text)
+			var complaint types.Error
+			if errors.As(err, &complaint) && !strings.Contains(complaint.Msg, "imported as") && !strings.HasSuffix(complaint.Msg, "imported and not used") {
+				complaints = append(complaints, complaint.Msg)
 			}
 		},
 	}

@@ -106,7 +106,7 @@ func decode[T any](data []byte) (T, error) {
 		}
 		made := reflect.New(t.Elem())
 		jsontype.SetContent(made.Elem(), content)
-		return made.Interface().(T), nil
+		return made.Interface().(T), nil //nolint:forcetypeassert // T is the pointer type that was made
 	}
 	err := kjson.UnmarshalCaseSensitivePreserveInts(data, &result)
 	return result, err

@@ -135,7 +135,7 @@ func (m *Maker) special(v reflect.Value) bool {
 	case *runtime.RawExtension:
 		p.Raw = []byte(pick(m, `{"a":1}`, `{"a":{"b":1}}`, `{"a":{"b":2},"c":[1]}`, `{}`, `[1]`, `"x"`))
 	case *metav1.FieldsV1:
-		p.Raw = []byte(`{"f:metadata":{}}`)
+		p.SetRawBytes([]byte(`{"f:metadata":{}}`))
 	case *metav1.ManagedFieldsEntry:
 		*p = metav1.ManagedFieldsEntry{Manager: m.text()}
 	case *any:
