@@ -245,9 +245,10 @@ func TestIdleNodeStopsItself(t *testing.T) {
 	t.Parallel()
 	needNode(t)
 	f := newFarm(t)
-	info := f.up("lk-a", "--node", "--idle-timeout", "10s")
-	f.startPods(rootfs(t))
-	eventually(t, 60*time.Second, func() error {
+	root := rootfs(t)
+	info := f.up("lk-a", "--node", "--idle-timeout", "20s")
+	f.startPods(root)
+	eventually(t, 120*time.Second, func() error {
 		if _, err := os.Stat(info.Dir); err == nil {
 			return errors.New("the cluster is still there")
 		}
