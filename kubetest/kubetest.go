@@ -151,7 +151,8 @@ func unavailable(t testing.TB, reason error) {
 }
 
 // Namespace makes a namespace for this test alone and deletes it when the test ends, without waiting for what is in it to
-// be gone. Its default service account is there when Namespace returns, so that pods can be created at once.
+// be gone. What the control plane puts into each namespace, and pods need, is there when Namespace returns: the default
+// service account and the ConfigMap kube-root-ca.crt.
 func Namespace(t testing.TB, c *kubesdk.Client) string {
 	t.Helper()
 	namespaces := kubesdk.For[*corev1.Namespace](c)
@@ -166,16 +167,23 @@ func Namespace(t testing.TB, c *kubesdk.Client) string {
 			t.Errorf("delete the test's namespace: %v", err)
 		}
 	})
-	accounts := kubesdk.For[*corev1.ServiceAccount](c).Namespace(ns.Name)
+	await(t, kubesdk.For[*corev1.ServiceAccount](c).Namespace(ns.Name), "default")
+	await(t, kubesdk.For[*corev1.ConfigMap](c).Namespace(ns.Name), "kube-root-ca.crt")
+	return ns.Name
+}
+
+// await waits for what kube-controller-manager makes in a new namespace.
+func await[T kubesdk.Object](t testing.TB, handle kubesdk.Resource[T], name string) {
+	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		_, ok, err := accounts.Lookup(t.Context(), "default")
+		_, ok, err := handle.Lookup(t.Context(), name)
 		switch {
 		case err != nil:
-			t.Fatalf("wait for the default service account of namespace %s: %v", ns.Name, err)
+			t.Fatalf("wait for %s in the test's namespace: %v", name, err)
 		case ok:
-			return ns.Name
+			return
 		case time.Now().After(deadline):
-			t.Fatalf("namespace %s has no default service account after a minute: is kube-controller-manager running?", ns.Name)
+			t.Fatalf("after a minute there is no %s in namespace %s: is kube-controller-manager running?", name, handle.CurrentNamespace())
 		}
 	}
 }
