@@ -195,5 +195,5 @@ func copyOf[O any](obj O) O {
 	if own, ok := any(obj).(interface{ DeepCopy() O }); ok {
 		return own.DeepCopy()
 	}
-	return deepCopy(reflect.ValueOf(obj)).Interface().(O)
+	return deepCopy(reflect.ValueOf(obj)).Interface().(O) //nolint:forcetypeassert // a deep copy has the type of what it copies
 }

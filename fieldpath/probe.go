@@ -65,7 +65,7 @@ var probes sync.Map // reflect.Type → func() *probe
 // type that contains itself is allocated three levels deep; below that pointers are nil and lists empty, so that naming a field
 // there panics as Go does on nil: go deeper with [Join].
 func Root[T any]() *T {
-	return probeOf(reflect.TypeFor[T]()).root.Interface().(*T)
+	return probeOf(reflect.TypeFor[T]()).root.Interface().(*T) //nolint:forcetypeassert // the probe of T is a *T
 }
 
 func probeOf(t reflect.Type) *probe {
@@ -73,7 +73,7 @@ func probeOf(t reflect.Type) *probe {
 	if !ok {
 		made, _ = probes.LoadOrStore(t, sync.OnceValue(func() *probe { return newProbe(t) }))
 	}
-	return made.(func() *probe)()
+	return made.(func() *probe)() //nolint:forcetypeassert // probes holds nothing else
 }
 
 func newProbe(t reflect.Type) *probe {

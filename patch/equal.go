@@ -2,6 +2,7 @@ package patch
 
 import (
 	"bytes"
+	"maps"
 	"reflect"
 
 	"github.com/kubesdk/kubesdk/internal/jsontype"
@@ -95,13 +96,7 @@ func equalMaps(t *jsontype.Type, a, b reflect.Value) bool {
 		return true
 	}
 	if t.Go == plainMap {
-		bm := b.Interface().(map[string]string)
-		for key, value := range a.Interface().(map[string]string) {
-			if other, ok := bm[key]; !ok || other != value {
-				return false
-			}
-		}
-		return true
+		return maps.Equal(a.Interface().(map[string]string), b.Interface().(map[string]string)) //nolint:forcetypeassert // t says so
 	}
 	for each := a.MapRange(); each.Next(); {
 		other := b.MapIndex(each.Key())

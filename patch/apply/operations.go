@@ -187,15 +187,16 @@ func replace(doc any, path []string, value any) (any, error) {
 		return value, nil
 	}
 	return within(doc, path, func(parent any, token string) (any, error) {
-		if list, ok := parent.([]any); ok {
-			at, err := index(token, len(list))
+		switch parent := parent.(type) {
+		case []any:
+			at, err := index(token, len(parent))
 			if err != nil {
 				return nil, err
 			}
-			list[at] = value
-			return list, nil
+			parent[at] = value
+		case map[string]any:
+			parent[token] = value
 		}
-		parent.(map[string]any)[token] = value
 		return parent, nil
 	})
 }
@@ -208,14 +209,13 @@ func remove(doc any, path []string) (any, error) {
 		return nil, errors.New("the whole document cannot be removed")
 	}
 	return within(doc, path, func(parent any, token string) (any, error) {
-		if list, ok := parent.([]any); ok {
-			at, err := index(token, len(list))
-			if err != nil {
-				return nil, err
-			}
-			return slices.Delete(list, at, at+1), nil
+		switch parent := parent.(type) {
+		case []any:
+			at, err := index(token, len(parent))
+			return slices.Delete(parent, at, at+1), err
+		case map[string]any:
+			delete(parent, token)
 		}
-		delete(parent.(map[string]any), token)
 		return parent, nil
 	})
 }
