@@ -76,6 +76,16 @@ func Node(t testing.TB) *Cluster {
 	return c
 }
 
+// Localkube is the path of the localkube that Start uses, for tests of what starts clusters by itself.
+func Localkube(t testing.TB) string {
+	t.Helper()
+	path, err := localkube()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 var (
 	mu      sync.Mutex
 	started = map[string]*result{}

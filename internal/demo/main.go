@@ -1,6 +1,6 @@
 // Command demo starts a real Kubernetes, runs every program of examples/ against it, stops it, and says how long each took.
 //
-//	go run ./internal/demo [-localkube bin/localkube] [example ...]
+//	go run ./internal/demo [-localkube bin/localkube] [-name demo] [example ...]
 //
 // It ends with an error if one of them fails, which does not keep the others from running.
 package main
@@ -23,15 +23,19 @@ import (
 	"github.com/kubesdk/kubesdk/internal/examples"
 )
 
-const exitMissing = 5 // of localkube: this machine lacks what a node needs
+const (
+	staging, node = "-staging", "-node" // the further clusters
+	exitMissing   = 5                   // of localkube: this machine lacks what a node needs
+)
 
 func main() {
 	binary := flag.String("localkube", localkube(), "the localkube to use ($LOCALKUBE)")
+	name := flag.String("name", "demo", "name of the Kubernetes; further ones are named after it")
 	root := flag.String("examples", "examples", "folder of the programs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	d := &demo{localkube: *binary, running: map[string]string{}}
+	d := &demo{localkube: *binary, name: *name, running: map[string]string{}}
 	err := d.run(ctx, *root, flag.Args())
 	err = errors.Join(err, d.stop())
 	if err != nil {
@@ -50,6 +54,7 @@ func localkube() string {
 // demo is one run.
 type demo struct {
 	localkube string
+	name      string            // of the first cluster
 	running   map[string]string // kubeconfig by name of the cluster
 	noNode    string            // why pods cannot run here
 }
@@ -77,7 +82,7 @@ func (d *demo) run(ctx context.Context, root string, only []string) error {
 		return err
 	}
 	var outcomes []outcome
-	failed := 0
+	failed, start := 0, time.Now()
 	for i, e := range all {
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
@@ -101,6 +106,7 @@ func (d *demo) run(ctx context.Context, root string, only []string) error {
 	for _, o := range outcomes {
 		fmt.Printf("  %-16s %-8s %6.1f s\n", o.name, o.result, o.took.Seconds())
 	}
+	fmt.Printf("  %-16s %-8s %6.1f s, with compiling them\n", "all", "", time.Since(start).Seconds())
 	if failed > 0 {
 		return fmt.Errorf("%d of %d examples failed", failed, len(all))
 	}
@@ -128,12 +134,12 @@ func (d *demo) example(ctx context.Context, e examples.Example, bin string) (tim
 	if err != nil {
 		return 0, err
 	}
-	cluster := "demo"
+	cluster := d.name
 	if e.Node {
-		cluster = "demo-node"
+		cluster = d.name + node
 	}
 	config := filepath.Join(bin, "kubeconfig")
-	if err := examples.Kubeconfig(config, d.running[cluster], "default", d.running["demo-staging"]); err != nil {
+	if err := examples.Kubeconfig(config, d.running[cluster], "default", d.running[d.name+staging]); err != nil {
 		return 0, err
 	}
 	start := time.Now()
@@ -143,7 +149,7 @@ func (d *demo) example(ctx context.Context, e examples.Example, bin string) (tim
 
 // start brings up the clusters that the examples need.
 func (d *demo) start(ctx context.Context, all []examples.Example) error {
-	for _, name := range []string{"demo", "demo-staging"} {
+	for _, name := range []string{d.name, d.name + staging} {
 		if err := d.up(ctx, name); err != nil {
 			return err
 		}
@@ -151,7 +157,7 @@ func (d *demo) start(ctx context.Context, all []examples.Example) error {
 	if !slices.ContainsFunc(all, func(e examples.Example) bool { return e.Node }) {
 		return nil
 	}
-	err := d.up(ctx, "demo-node", "--node")
+	err := d.up(ctx, d.name+node, "--node")
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == exitMissing {
 		d.noNode = "pods cannot run on this machine, as localkube says above"

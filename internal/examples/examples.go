@@ -5,6 +5,7 @@
 package examples
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"go/doc"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,11 +27,21 @@ import (
 type Example struct {
 	Name     string // of the folder
 	Dir      string
-	Synopsis string // what it does, in a sentence
+	Synopsis string // what it does, in a sentence that goes on from the name
 	Node     bool   // it needs pods to run
 }
 
-// Find reads the examples in folder root, sorted by name.
+// guide is the order in which a newcomer reads about things. What is not in it comes after, by name.
+var guide = []string{"quickstart", "authentication", "requestconfig", "deployments", "watching", "patching", "multicluster", "errors", "batch", "customresource"}
+
+func place(e Example) int {
+	if i := slices.Index(guide, e.Name); i >= 0 {
+		return i
+	}
+	return len(guide)
+}
+
+// Find reads the examples in folder root, in the order of the guide.
 func Find(root string) ([]Example, error) {
 	mains, err := filepath.Glob(filepath.Join(root, "*", "main.go"))
 	if err != nil {
@@ -49,13 +61,14 @@ func Find(root string) ([]Example, error) {
 		found = append(found, Example{
 			Name:     filepath.Base(dir),
 			Dir:      dir,
-			Synopsis: new(doc.Package).Synopsis(file.Doc.Text()),
+			Synopsis: strings.TrimPrefix(new(doc.Package).Synopsis(file.Doc.Text()), "Command "+filepath.Base(dir)+" "),
 			Node:     strings.Contains(string(text), "\n//example:node\n"),
 		})
 	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("there are no programs in %s", root)
 	}
+	slices.SortStableFunc(found, func(a, b Example) int { return cmp.Compare(place(a), place(b)) })
 	return found, nil
 }
 

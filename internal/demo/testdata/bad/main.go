@@ -1,0 +1,6 @@
+// Command bad fails.
+package main
+
+import "os"
+
+func main() { os.Exit(3) }

@@ -1,0 +1,6 @@
+// Command slow takes longer than anybody waits.
+package main
+
+import "time"
+
+func main() { time.Sleep(time.Hour) }
