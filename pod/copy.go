@@ -68,7 +68,8 @@ func report(steps []manifest.Step) *Report {
 // already and not in the source stays.
 //
 // Modes, modification times, symbolic and hard links, empty folders and holes are kept; times to the second where the
-// container's tar is BusyBox', else to the nanosecond. Owners are not. Devices, sockets and named pipes are an error.
+// container's tar is BusyBox', else to the nanosecond. Owners are not, and the mode and time of the folder to itself only
+// where the copy makes it. Devices, sockets and named pipes are an error.
 //
 // Nothing is in its place until all of it has arrived and been compared: number, size, hash, mode, time. Then each file
 // replaces what was there by one rename. If the copy fails before, the old files are untouched.

@@ -200,6 +200,7 @@ func (d *download) fetch(ctx context.Context, source map[string]string) error {
 func (d *download) receive(ctx context.Context, paths []string, want map[string]manifest.Entry) (map[string]string, error) {
 	read, write := io.Pipe()
 	packed := make(chan error, 1)
+	whole := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -219,7 +220,11 @@ func (d *download) receive(ctx context.Context, paths []string, want map[string]
 	if err != nil {
 		cancel()
 	}
-	if packErr := <-packed; packErr != nil && (err == nil || !errors.Is(packErr, context.Canceled)) && !errors.Is(packErr, errReceiveEnded) {
+	packErr := <-packed
+	if whole.Err() != nil {
+		return nil, context.Cause(whole)
+	}
+	if packErr != nil && (err == nil || !errors.Is(packErr, context.Canceled)) && !errors.Is(packErr, errReceiveEnded) {
 		return nil, packErr
 	}
 	return got, err

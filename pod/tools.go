@@ -132,7 +132,12 @@ type RemoteError struct {
 }
 
 // Error says where and what.
-func (e *RemoteError) Error() string { return e.Target + ": " + e.Message }
+func (e *RemoteError) Error() string {
+	if e.cause != nil && !strings.Contains(strings.ToLower(e.Message), e.cause.Error()) {
+		return fmt.Sprintf("%s: %s (%v)", e.Target, e.Message, e.cause)
+	}
+	return e.Target + ": " + e.Message
+}
 
 // Unwrap returns what the message stands for, or nil.
 func (e *RemoteError) Unwrap() error { return e.cause }
@@ -144,6 +149,7 @@ func toolError(op operation, exit *ExitError) error {
 	}
 	for words, cause := range map[string]error{
 		"No space left on device": syscall.ENOSPC,
+		"Wrote only":              syscall.ENOSPC, // GNU tar's way to say it
 		"Read-only file system":   syscall.EROFS,
 		"Permission denied":       fs.ErrPermission,
 		"Operation not permitted": fs.ErrPermission,
