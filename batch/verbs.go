@@ -20,6 +20,19 @@ func Get[T kubesdk.Object](ctx context.Context, r kubesdk.Resource[T], names []s
 	return Do(ctx, names, func(ctx context.Context, name string) (T, error) { return r.Get(ctx, name) }, opts...)
 }
 
+// Update calls change with a copy of each object and sends what it changed, as [kubesdk.Resource.Update] does; an object
+// that it leaves as it was costs no request. change is called concurrently; an object for which it returns an error is
+// [Failed], and not sent. The objects are as read before, by a list most likely.
+func Update[T kubesdk.Object](ctx context.Context, r kubesdk.Resource[T], objects []T, change func(T) error, opts ...Option) (Results[T, T], error) {
+	return Do(ctx, objects, func(ctx context.Context, obj T) (T, error) {
+		changed := obj.DeepCopyObject().(T) //nolint:forcetypeassert // a copy has its original's type
+		if err := change(changed); err != nil {
+			return changed, err
+		}
+		return r.Update(ctx, changed, kubesdk.From(obj))
+	}, opts...)
+}
+
 // Delete deletes the objects, each in its own namespace, as [kubesdk.Resource.Delete] does one. Only their names,
 // namespaces and UIDs matter; one with a UID is deleted only if that is still its own, so an object made anew under the
 // same name is safe. For names alone use [Do].

@@ -61,16 +61,15 @@ func run(ctx context.Context) error {
 		fmt.Printf("Created %d/%d more\n", len(again.In(batch.Done)), len(again))
 	}
 
-	// Update all with the label: any function on each, five at a time.
+	// Update all with the label, five at a time: each sends only what the function changed.
 	list, err := configMaps.List(ctx, mine)
 	if err != nil {
 		return err
 	}
 	fmt.Println("Found", len(list.Items), "to update")
-	updated, err := batch.Do(ctx, list.Items, func(ctx context.Context, cm *corev1.ConfigMap) (*corev1.ConfigMap, error) {
-		changed := cm.DeepCopy()
-		changed.Data = map[string]string{"updated": "true"}
-		return configMaps.Update(ctx, changed, kubesdk.From(cm))
+	updated, err := batch.Update(ctx, configMaps, list.Items, func(cm *corev1.ConfigMap) error {
+		cm.Data = map[string]string{"updated": "true"}
+		return nil
 	}, batch.InFlight(5))
 	if err != nil {
 		return err
