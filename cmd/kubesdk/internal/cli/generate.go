@@ -75,6 +75,7 @@ Exit codes: 0 success; 1 something failed, or --check found changes; 2 a mistake
 	flags.StringVarP(&f.opts.Output, "output", "o", "", "folder for the packages; it must hold nothing that was not generated (required)")
 	flags.StringVar(&f.opts.Module, "module-name", "", "import path of the output folder (default: from the go.mod above it)")
 	flags.BoolVar(&f.opts.Strict, "strict", false, "fail where a part of a schema can only become raw JSON")
+	flags.BoolVar(&f.opts.UpstreamTypes, "upstream-types", false, "use metav1.Condition, corev1.PodTemplateSpec and the like also where they may lose something, and say what")
 	flags.BoolVar(&f.opts.DryRun, "dry-run", false, "write nothing, list the files that would change")
 	flags.BoolVar(&f.opts.Check, "check", false, "write nothing, exit with 1 if files would change")
 	flags.BoolVar(&f.losses, "losses", false, "list every validation rule that no marker can carry, not only their number")
@@ -170,6 +171,11 @@ func (f *generateFlags) report(stdout, stderr io.Writer, s *generate.Summary, to
 			fmt.Fprintln(stderr, "warning: raw JSON:", loss)
 		} else if f.losses {
 			fmt.Fprintf(stderr, "warning: not in the markers: %s\n", loss)
+		}
+	}
+	for _, reuse := range s.Reused {
+		if len(reuse.Loses) > 0 {
+			fmt.Fprintln(stderr, "warning: an upstream type does not keep all:", reuse)
 		}
 	}
 	for _, failure := range s.Failures {

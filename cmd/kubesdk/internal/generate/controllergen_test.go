@@ -30,6 +30,9 @@ func (w *workspace) schemaRoundTrip(t *testing.T) {
 	for _, loss := range w.summary.Losses {
 		lost[loss.Kind+"\x00"+string(loss.Cause)+"\x00"+loss.Path] = true
 	}
+	for _, reuse := range w.summary.Reused {
+		lost[reuse.Kind+"\x00upstream\x00"+reuse.Path] = true
+	}
 	rules := map[string]int{}
 	for i := range w.set.Kinds {
 		kind := &w.set.Kinds[i]

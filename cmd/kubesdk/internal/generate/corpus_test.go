@@ -116,7 +116,12 @@ func TestCorpus(t *testing.T) {
 	for _, loss := range w.summary.Losses {
 		counts[loss.Cause]++
 	}
-	t.Logf("%d kinds, %d types, losses by cause: %v", w.summary.Kinds, w.summary.Types, counts)
+	t.Logf("%d kinds, %d types, upstream types at %d places, losses by cause: %v", w.summary.Kinds, w.summary.Types, len(w.summary.Reused), counts)
+	for _, reuse := range w.summary.Reused {
+		if len(reuse.Loses) > 0 {
+			t.Errorf("an upstream type was reused although it loses something: %s", reuse)
+		}
+	}
 	t.Run("deterministic", w.deterministic)
 	t.Run("vet", func(t *testing.T) {
 		t.Parallel()

@@ -28,6 +28,9 @@ type Options struct {
 	Module string
 	// Strict makes every node that becomes raw JSON a failure of its group-version.
 	Strict bool
+	// UpstreamTypes takes types of k8s.io/api and apimachinery wherever a schema was made from them, although
+	// they may lose something.
+	UpstreamTypes bool
 	// DryRun and Check write nothing; they only tell what would change.
 	DryRun, Check bool
 }
@@ -36,6 +39,7 @@ type Options struct {
 type Summary struct {
 	Packages, Kinds, Types int
 	Losses                 []plan.Loss
+	Reused                 []plan.Reuse
 	// Failures are group-versions that were not generated: their files stayed as they were.
 	Failures []schema.Failure
 	Changes  *write.Changes
@@ -115,10 +119,7 @@ func (g *run) generate(kinds []schema.Kind) (*plan.Package, error) {
 		return nil, errors.Join(errs...)
 	}
 	gv := kinds[0].GroupVersion()
-	pkg, err := plan.New(kinds, g.lock.Packages[gv])
-	if err != nil {
-		return nil, err
-	}
+	pkg := plan.New(kinds, g.lock.Packages[gv], plan.Options{UpstreamTypes: g.opts.UpstreamTypes})
 	if err := g.checkStrict(pkg); err != nil {
 		return nil, err
 	}
@@ -136,6 +137,7 @@ func (g *run) generate(kinds []schema.Kind) (*plan.Package, error) {
 	g.summary.Kinds += len(pkg.Kinds)
 	g.summary.Types += len(pkg.Types)
 	g.summary.Losses = append(g.summary.Losses, pkg.Losses...)
+	g.summary.Reused = append(g.summary.Reused, pkg.Reused...)
 	return pkg, nil
 }
 

@@ -12,12 +12,13 @@ import (
 
 // New plans the package of one group-version. All kinds must be of that group-version and have passed
 // [schema.Kind.Validate]; their order does not matter. lock may be nil.
-func New(kinds []schema.Kind, lock *names.PackageLock) (*Package, error) {
+func New(kinds []schema.Kind, lock *names.PackageLock, opts Options) *Package {
 	kinds = slices.Clone(kinds)
 	slices.SortFunc(kinds, func(a, b schema.Kind) int { return cmp.Compare(a.Kind, b.Kind) })
 	b := &builder{
 		pkg:    &Package{Group: kinds[0].Group, Version: kinds[0].Version, Values: map[Value]bool{}},
 		lock:   lock,
+		opts:   opts,
 		taken:  map[string]bool{},
 		groups: map[string]*group{},
 		lost:   map[Loss]bool{},
@@ -38,12 +39,20 @@ func New(kinds []schema.Kind, lock *names.PackageLock) (*Package, error) {
 	slices.SortStableFunc(b.pkg.Losses, func(x, y Loss) int {
 		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Path, y.Path), cmp.Compare(x.What, y.What))
 	})
-	return b.pkg, nil
+	return b.pkg
+}
+
+// Options change what is planned.
+type Options struct {
+	// UpstreamTypes takes types of k8s.io/api and apimachinery wherever a schema was made from them, although
+	// they may lose something. Without it they are taken only where they lose nothing.
+	UpstreamTypes bool
 }
 
 type builder struct {
 	pkg    *Package
 	lock   *names.PackageLock
+	opts   Options
 	read   *reader
 	taken  map[string]bool // package-level identifiers
 	roots  []*node
@@ -97,6 +106,9 @@ func (b *builder) kinds(kinds []schema.Kind) {
 	for i, k := range b.pkg.Kinds {
 		b.read.kind = k.API
 		b.read.children(b.roots[i])
+		if k.API.CustomResource {
+			b.reuse(k, b.roots[i])
+		}
 		for _, name := range b.roots[i].order {
 			if !inherited(name) {
 				b.collect(b.roots[i].fields[name], atField)

@@ -18,6 +18,8 @@ type Package struct {
 	// Resource is the name of the function Resource, which gives way to a kind too.
 	Resource string
 	Losses   []Loss
+	// Reused are the places where upstream types stand.
+	Reused []Reuse
 	// Lock is what the lock file must hold for this package.
 	Lock *names.PackageLock
 }

@@ -39,7 +39,7 @@ var SchemaRules = []struct{ Name, What string }{
 	{"map-int64", "integers without a format as map values are int64 in Go and get that format"},
 	{"free-form", "an object with any fields is x-kubernetes-preserve-unknown-fields, also where the schema has additionalProperties: true"},
 	{"embedded", "an embedded resource names its apiVersion, kind and metadata"},
-	{"enum-null", "null in an enum is left to nullable"},
+	{"upstream-type", "a type of k8s.io/api or apimachinery that is reused brings its own words; it has the same fields, and the schema no validation beyond that of the type"},
 }
 
 // Schema compares a kind's schema with the one that controller-gen made. lost tells whether the generator
@@ -79,6 +79,10 @@ func text(v any) string {
 func (c *comparison) node(path string, want, got *schema.Props, inner bool) {
 	if c.lost(path, "raw") {
 		c.add(path, "type", "lost", want.Type, got.Type)
+		return
+	}
+	if c.lost(path, "upstream") {
+		c.add(path, "description", "upstream-type", want.Description, got.Description)
 		return
 	}
 	c.description(path, want, got, inner)
