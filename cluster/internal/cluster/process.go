@@ -127,7 +127,7 @@ func waitReady(ctx context.Context, dir state.Dir, revived int, ended <-chan err
 			return err
 		}
 		waiting = waiting[:0]
-		if status.Revived >= revived {
+		if status.Revived >= revived && status.Phase != state.Stopping {
 			for _, c := range status.Components {
 				switch {
 				case c.Phase == state.Exited:

@@ -215,6 +215,22 @@ func TestIdleClusterStopsItself(t *testing.T) {
 	})
 }
 
+// An up that comes while the cluster stops by itself must not take the end for a running cluster.
+func TestUpWhileTheLeaseRunsOut(t *testing.T) {
+	t.Parallel()
+	f := newFarm(t)
+	for round := range 3 {
+		f.up("lk-a", "--idle-timeout", "2s")
+		// The supervisor looks every half a second.
+		time.Sleep(2*time.Second + time.Duration(round)*250*time.Millisecond)
+		f.up("lk-a", "--idle-timeout", "20s")
+		if _, err := f.client("lk-a").Discovery().ServerVersion(); err != nil {
+			t.Errorf("round %d: up has succeeded, but %v", round, err)
+		}
+		f.must("down", "--name", "lk-a")
+	}
+}
+
 func TestInterruptedUpLeavesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFarm(t)

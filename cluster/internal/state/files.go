@@ -47,10 +47,11 @@ const (
 	// Degraded is a cluster of which a component has died.
 	Degraded Phase = "Degraded"
 	// Dead is a cluster whose supervisor was killed; it is never written, only concluded.
-	Dead    Phase = "Dead"
-	Stopped Phase = "Stopped"
-	Waiting Phase = "Waiting"
-	Exited  Phase = "Exited"
+	Dead Phase = "Dead"
+	// Stopping is a cluster that will be gone in a moment.
+	Stopping Phase = "Stopping"
+	Waiting  Phase = "Waiting"
+	Exited   Phase = "Exited"
 )
 
 // Status is what a cluster's supervisor reports.

@@ -49,6 +49,7 @@ func Run(ctx context.Context, dir state.Dir) error {
 	if err != nil {
 		return err
 	}
+	syscall.CloseOnExec(3) // the components need not have it
 	port := os.NewFile(3, "port")
 	defer port.Close()
 	if cfg.Node {
@@ -75,11 +76,11 @@ func Run(ctx context.Context, dir state.Dir) error {
 		select {
 		case <-ctx.Done():
 			slog.Info("stopping")
-			return nil
+			return s.reportStopping()
 		case lock := <-idle:
 			defer lock.Release()
 			slog.Info("stopping: nobody renewed the lease", "idleTimeout", cfg.IdleTimeout)
-			return ErrIdle
+			return errors.Join(ErrIdle, s.reportStopping())
 		case <-hup:
 			s.revive(ctx)
 		case ev := <-s.events:
@@ -166,6 +167,10 @@ func (s *supervisor) handle(ev event) {
 		c.ExitCode, c.Message = ev.exit.ExitCode(), ev.exit.String()
 		slog.Error("exited", "component", c.Name, "how", c.Message)
 	case ev.err != nil:
+		if p := s.procs[ev.step]; p != nil {
+			p.kill()
+			s.procs[ev.step], c.PID = nil, 0
+		}
 		c.Phase, c.ExitCode, c.Message = state.Exited, 1, ev.err.Error()
 		slog.Error("failed", "component", c.Name, "err", ev.err)
 	default:
@@ -207,6 +212,12 @@ func (s *supervisor) report() error {
 			}
 		}
 	}
+	return s.dir.WriteStatus(s.status)
+}
+
+// reportStopping tells an up that finds this process still alive to wait for its end.
+func (s *supervisor) reportStopping() error {
+	s.status.Phase = state.Stopping
 	return s.dir.WriteStatus(s.status)
 }
 

@@ -155,6 +155,17 @@ func TestPhaseFollowsFromComponents(t *testing.T) {
 	}
 }
 
+func TestStoppingIsReported(t *testing.T) {
+	t.Parallel()
+	dir := newDir(t)
+	if err := newSupervisor(dir, state.Config{Name: "c"}).reportStopping(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := dir.ReadStatus(); err != nil || got.Phase != state.Stopping {
+		t.Errorf("%s, %v", got.Phase, err)
+	}
+}
+
 func TestEventsOfAnEarlierStartAreStale(t *testing.T) {
 	t.Parallel()
 	s := newSupervisor(newDir(t), state.Config{Name: "c"})
