@@ -7,11 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,6 +52,7 @@ type workspace struct {
 	dir     string
 	set     *schema.Set
 	summary *generate.Summary
+	rules   map[string]int // differences after controller-gen, by rule
 }
 
 // newWorkspace generates the definitions of a path into a new module that needs no download.
@@ -122,6 +125,7 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("an upstream type was reused although it loses something: %s", reuse)
 		}
 	}
+	t.Cleanup(func() { w.documented(t) }) // after the subtests
 	t.Run("deterministic", w.deterministic)
 	t.Run("vet", func(t *testing.T) {
 		t.Parallel()
@@ -129,6 +133,62 @@ func TestCorpus(t *testing.T) {
 	})
 	t.Run("lossless", w.lossless)
 	t.Run("schema", w.schemaRoundTrip)
+}
+
+// guide is the page that lists the losses.
+const guide = moduleRoot + "/../../docs/guide/generate.md"
+
+// documented holds the table of losses in the guide to what was counted.
+func (w *workspace) documented(t *testing.T) {
+	if w.rules == nil {
+		return // only some subtests ran
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d kinds in %d packages, %d types besides; upstream types at %d places.\n\n", w.summary.Kinds, w.summary.Packages, w.summary.Types, len(w.summary.Reused))
+	b.WriteString("| reported by the tool | places |\n|---|---:|\n")
+	counts := map[string]int{}
+	for _, loss := range w.summary.Losses {
+		what := "no marker carries it: " + loss.What
+		if loss.Cause == plan.Raw {
+			what = "raw JSON: " + loss.What
+		}
+		counts[what]++
+	}
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&b, "| %s | %d |\n", what, counts[what])
+	}
+	b.WriteString("\n| a document may change by | |\n|---|---|\n")
+	for _, rule := range roundtrip.Allowed {
+		fmt.Fprintf(&b, "| %s | %s |\n", rule.Name, rule.What)
+	}
+	b.WriteString("\n| a definition may change by | | places |\n|---|---|---:|\n")
+	fmt.Fprintf(&b, "| lost | what the tool reported, above; one report may stand for several keywords | %d |\n", w.rules["lost"])
+	for _, rule := range roundtrip.SchemaRules {
+		places := "in reading"
+		if n := w.rules[rule.Name]; n > 0 || rule.Counted {
+			places = strconv.Itoa(n)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", rule.Name, rule.What, places)
+	}
+	page, err := os.ReadFile(guide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- losses: begin -->\n", "<!-- losses: end -->\n"
+	head, rest, ok := strings.Cut(string(page), begin)
+	old, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the losses", guide)
+	}
+	if *update {
+		if err := os.WriteFile(guide, []byte(head+begin+b.String()+end+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(old, b.String()); diff != "" {
+		t.Errorf("the guide is out of date; run the test with -update (-page +counted):\n%s", diff)
+	}
 }
 
 // TestExample holds that the checked-in packages of the example are what the generator makes: go generate

@@ -13,6 +13,8 @@ var Allowed = []struct{ Name, What string }{
 	{"optional-null", "null in an optional, nullable field without a default reads as absent: to the server both mean that there is no value"},
 	{"zero-root", "an optional spec or status of the whole object that is {}, or whose required strings are all empty and which holds nothing else, reads as absent, and an absent spec with defaults is written as {}"},
 	{"number", "numbers of the schema type number are compared as 64-bit floating point, and 1.0 equals 1"},
+	{"object-meta", "metadata of the whole object is metav1.ObjectMeta, which leaves out what is empty and knows no fractions of seconds"},
+	{"base64", "strings with the format byte are decoded, and written as base64 without line breaks"},
 }
 
 // Document returns a copy of a document of a kind without what the differences in [Allowed] are about, so

@@ -30,16 +30,20 @@ func (d Difference) String() string {
 
 // SchemaRules are the differences that are allowed between a schema and what controller-gen makes of the
 // generated package, beside what the generator reports as lost.
-var SchemaRules = []struct{ Name, What string }{
-	{"object-meta", "apiVersion, kind and metadata of the whole object are written by controller-gen in its own words"},
-	{"white-space", "descriptions are compared without regard to white space, list bullets, doubled quotes, which gofmt turns into typographic ones, link definitions, which it moves to the end, and characters that Go source cannot hold, and lines that start with TODO or with an escaped + or --- are not compared"},
-	{"type-description", "a node without a description takes that of its Go type, and so do list items and map values, since equal shapes share one type"},
-	{"scalar-description", "descriptions of list items and map values have no place in Go unless they are structs"},
-	{"int-or-string", "anyOf integer and string beside x-kubernetes-int-or-string says nothing more"},
-	{"map-int64", "integers without a format as map values are int64 in Go and get that format"},
-	{"free-form", "an object with any fields is x-kubernetes-preserve-unknown-fields, also where the schema has additionalProperties: true"},
-	{"embedded", "an embedded resource names its apiVersion, kind and metadata"},
-	{"upstream-type", "a type of k8s.io/api or apimachinery that is reused brings its own words; it has the same fields, and the schema no validation beyond that of the type"},
+var SchemaRules = []struct {
+	Name, What string
+	// Counted tells that a difference is reported for each place; the others are not looked at.
+	Counted bool
+}{
+	{"object-meta", "apiVersion, kind and metadata of the whole object are written by controller-gen in its own words", false},
+	{"white-space", "descriptions are compared without regard to white space, list bullets, doubled quotes, which gofmt turns into typographic ones, link definitions, which it moves to the end, and characters that Go source cannot hold, and lines that start with TODO or with an escaped + or --- are not compared", false},
+	{"type-description", "a node without a description takes that of its Go type, and so do list items and map values, since equal shapes share one type", true},
+	{"scalar-description", "descriptions of list items and map values have no place in Go unless they are structs", true},
+	{"int-or-string", "anyOf integer and string beside x-kubernetes-int-or-string says nothing more", false},
+	{"map-int64", "integers without a format as map values are int64 in Go and get that format", true},
+	{"free-form", "an object with any fields is x-kubernetes-preserve-unknown-fields, also where the schema has additionalProperties: true", true},
+	{"embedded", "an embedded resource names its apiVersion, kind and metadata", true},
+	{"upstream-type", "a type of k8s.io/api or apimachinery that is reused brings its own words; it has the same fields, and the schema no validation beyond that of the type", true},
 }
 
 // Schema compares a kind's schema with the one that controller-gen made. lost tells whether the generator
