@@ -69,15 +69,41 @@ func Login(ctx context.Context, opts ...LoginOption) (*Client, error) {
 	return l.fromKubeconfig()
 }
 
-func (l *loginConfig) fromKubeconfig() (*Client, error) {
-	rules, err := l.loadingRules()
+// Contexts are the names of the kubeconfig's contexts, in alphabetical order. Of opts only [Kubeconfig] matters; without it
+// the kubeconfig is the one that [Login] finds outside a pod.
+func Contexts(opts ...LoginOption) ([]string, error) {
+	var l loginConfig
+	for _, o := range opts {
+		o.applyLogin(&l)
+	}
+	rules, raw, where, err := l.load()
 	if err != nil {
 		return nil, err
 	}
-	where := strings.Join(rules.GetLoadingPrecedence(), string(filepath.ListSeparator))
-	raw, err := rules.Load()
+	if !anyExists(rules.GetLoadingPrecedence()) {
+		return nil, fmt.Errorf("no kubeconfig at %s: set KUBECONFIG or use kubesdk.Kubeconfig: %w", where, fs.ErrNotExist)
+	}
+	return slices.Sorted(maps.Keys(raw.Contexts)), nil
+}
+
+// load reads the kubeconfig. where says what it was made of, for errors.
+func (l *loginConfig) load() (rules *clientcmd.ClientConfigLoadingRules, raw *clientcmdapi.Config, where string, err error) {
+	rules, err = l.loadingRules()
 	if err != nil {
-		return nil, fmt.Errorf("log in: kubeconfig %s: %w%s", where, err, isIt(err))
+		return nil, nil, "", err
+	}
+	where = strings.Join(rules.GetLoadingPrecedence(), string(filepath.ListSeparator))
+	raw, err = rules.Load()
+	if err != nil {
+		return nil, nil, "", fmt.Errorf("log in: kubeconfig %s: %w%s", where, err, isIt(err))
+	}
+	return rules, raw, where, nil
+}
+
+func (l *loginConfig) fromKubeconfig() (*Client, error) {
+	rules, raw, where, err := l.load()
+	if err != nil {
+		return nil, err
 	}
 	name := l.context
 	if name == "" {

@@ -5,17 +5,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/signal"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubesdk/kubesdk"
+	"github.com/kubesdk/kubesdk/clusters"
 )
 
 var staging = flag.String("context", "staging", "context of the second cluster")
@@ -35,26 +36,37 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer primary.Close()
 	fmt.Println("Connected to primary:", primary.Server())
 
 	secondary, err := kubesdk.Login(ctx, kubesdk.Context(*staging))
 	if err != nil {
 		return err
 	}
-	defer secondary.Close()
 	fmt.Println("Connected to secondary:", secondary.Server())
 
+	set := &clusters.Set{}
+	defer set.Close()
+	if err := errors.Join(set.Add("primary", primary), set.Add("secondary", secondary)); err != nil {
+		return err
+	}
 	if err := onPrimary(ctx, primary); err != nil {
 		return err
 	}
 
-	counts, err := countNamespaces(ctx, primary, secondary)
+	// All clusters at the same time. One that fails does not hide what the others say.
+	counts, err := clusters.Gather(ctx, set, func(ctx context.Context, _ string, c *kubesdk.Client) (int, error) {
+		namespaces, err := kubesdk.For[*corev1.Namespace](c).List(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return len(namespaces.Items), nil
+	})
 	if err != nil {
 		return err
 	}
-	fmt.Println("Namespaces on the primary:", counts[0] > 0)
-	fmt.Println("Namespaces on the secondary:", counts[1] > 0)
+	for _, res := range counts {
+		fmt.Printf("Namespaces on the %s: %t\n", res.Cluster, res.Value > 0)
+	}
 	return nil
 }
 
@@ -75,28 +87,4 @@ func onPrimary(ctx context.Context, primary *kubesdk.Client) error {
 	}
 	fmt.Println("Fetched from primary:", fetched.Data)
 	return configMaps.Delete(ctx, "multi-cluster-test")
-}
-
-// countNamespaces asks all clusters at the same time.
-func countNamespaces(ctx context.Context, clients ...*kubesdk.Client) ([]int, error) {
-	counts, errs := make([]int, len(clients)), make([]error, len(clients))
-	var group sync.WaitGroup
-	for i, c := range clients {
-		group.Go(func() {
-			for _, err := range kubesdk.For[*corev1.Namespace](c).All(ctx) {
-				if err != nil {
-					errs[i] = fmt.Errorf("%s: %w", c.Context(), err)
-					return
-				}
-				counts[i]++
-			}
-		})
-	}
-	group.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return counts, nil
 }

@@ -14,6 +14,7 @@ import (
 var imports = map[string]string{
 	"appsv1":         "k8s.io/api/apps/v1",
 	"batch":          "github.com/kubesdk/kubesdk/batch",
+	"clusters":       "github.com/kubesdk/kubesdk/clusters",
 	"context":        "context",
 	"corev1":         "k8s.io/api/core/v1",
 	"customresource": "github.com/kubesdk/kubesdk/customresource",
