@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,6 +29,11 @@ func Decode(body []byte, contentType string, into runtime.Object, gvk schema.Gro
 	if err != nil {
 		return fmt.Errorf("decode %s: %w; %s", typeName(into), err, quote(body))
 	}
+	if v := reflect.ValueOf(into); v.Kind() == reflect.Pointer && !v.IsNil() {
+		v.Elem().SetZero()
+	} else {
+		return fmt.Errorf("decode into %T: expected a pointer to an object", into)
+	}
 	if err := d.decode(body, into); err != nil {
 		return fmt.Errorf("decode %s from %s: %w", typeName(into), contentType, err)
 	}
@@ -48,7 +54,7 @@ func newItemDecoder(contentType string, gvk schema.GroupVersionKind) (*itemDecod
 	return &itemDecoder{format: f, types: newTypeSetter(gvk)}, nil
 }
 
-// decode decodes a whole body: an envelope in protobuf, an object in JSON.
+// decode decodes a whole body, an envelope in protobuf, an object in JSON, into an object that is zero.
 func (d *itemDecoder) decode(body []byte, into runtime.Object) error {
 	if d.format == formatProtobuf {
 		return d.decodeEnvelope(body, into)
@@ -119,7 +125,8 @@ func isMetadataOnly(obj runtime.Object) bool {
 	return ok
 }
 
-// decodeMessage decodes an object's own protobuf message, which names no apiVersion and kind.
+// decodeMessage decodes an object's own protobuf message, which names no apiVersion and kind, into an object that is
+// zero.
 func decodeMessage(raw []byte, into runtime.Object) error {
 	m, ok := into.(message)
 	if !ok {
@@ -128,7 +135,7 @@ func decodeMessage(raw []byte, into runtime.Object) error {
 	return fastproto.Unmarshal(raw, m)
 }
 
-// decodeJSON decodes one JSON object, fills in apiVersion and kind, and returns those that it named itself.
+// decodeJSON decodes one JSON object into an object that is zero, fills in apiVersion and kind, and returns those that it named itself.
 func (d *itemDecoder) decodeJSON(body []byte, into runtime.Object) (apiVersion, kind string, err error) {
 	if err := startsObject(body); err != nil {
 		return "", "", err

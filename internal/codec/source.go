@@ -14,15 +14,19 @@ type source struct {
 	buf      []byte
 	pos, end int   // buf[pos:end] has been read from r and not been taken yet
 	offset   int64 // position of buf[0] in the stream
+	full     bool  // the last read could have been larger
 	err      error // what r returned last; nothing is read after it
 }
 
 const (
-	minBuffer = 32 << 10
-	maxEmpty  = 100 // reads in a row that return nothing before the reader is taken for broken
+	firstBuffer = 16 << 10
+	// largeBuffer is what the buffer of a stream grows to that comes faster than it is decoded. Of HTTP/2, every read
+	// costs a frame back to the server, so that fewer and larger ones are much cheaper.
+	largeBuffer = 256 << 10
+	maxEmpty    = 100 // reads in a row that return nothing before the reader is taken for broken
 )
 
-func newSource(r io.Reader) *source { return &source{r: r, buf: make([]byte, minBuffer)} }
+func newSource(r io.Reader) *source { return &source{r: r, buf: make([]byte, firstBuffer)} }
 
 // at is the position in the stream of what comes next.
 func (s *source) at() int64 { return s.offset + int64(s.pos) }
@@ -33,12 +37,11 @@ func (s *source) fill() error {
 	if s.err != nil {
 		return s.err
 	}
-	if s.end == len(s.buf) {
-		s.makeRoom()
-	}
+	s.makeRoom()
 	for range maxEmpty {
 		n, err := s.r.Read(s.buf[s.end:])
 		s.end += n
+		s.full = s.end == len(s.buf)
 		s.err = err
 		if n > 0 {
 			return nil
@@ -51,15 +54,19 @@ func (s *source) fill() error {
 	return s.err
 }
 
+// makeRoom leaves at least half of the buffer free behind what is in it.
 func (s *source) makeRoom() {
+	kept := s.end - s.pos
 	target := s.buf
-	if s.end-s.pos > len(s.buf)/2 {
+	switch {
+	case kept > len(s.buf)/2, s.full && len(s.buf) < largeBuffer:
 		target = make([]byte, 2*len(s.buf))
+	case s.end <= len(s.buf)/2:
+		return
 	}
-	s.end = copy(target, s.buf[s.pos:s.end])
+	copy(target, s.buf[s.pos:s.end])
 	s.offset += int64(s.pos)
-	s.pos = 0
-	s.buf = target
+	s.buf, s.pos, s.end = target, 0, kept
 }
 
 // unexpected turns the end of the stream into io.ErrUnexpectedEOF and says where it was.

@@ -13,9 +13,8 @@ import (
 // for whatever they do not expect, valid or not.
 type decoder struct {
 	data    []byte
-	text    textblock.Block
-	names   *names
-	members []member // of the untyped objects and arrays that are being read, the inner ones last
+	text    textblock.Strings // kept from one body to the next
+	members []member          // of the untyped objects and arrays that are being read, the inner ones last
 	scratch []byte
 	depth   int
 }
@@ -26,7 +25,7 @@ const failed = -1
 // maxDepth bounds the nesting. sigs.k8s.io/json, which goes on where this ends, has a bound of its own.
 const maxDepth = 500
 
-var decoders = sync.Pool{New: func() any { return &decoder{names: new(names)} }}
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 func start(data []byte) *decoder {
 	d := decoders.Get().(*decoder)
@@ -36,7 +35,8 @@ func start(data []byte) *decoder {
 
 // done gives the decoder back, without anything of the object that it has made.
 func (d *decoder) done() {
-	d.data, d.text = nil, textblock.Block{}
+	d.data = nil
+	d.text.Done()
 	clear(d.members)
 	d.members = d.members[:0]
 	decoders.Put(d)
@@ -66,7 +66,7 @@ func object(data []byte) (map[string]any, bool) {
 	return v.(map[string]any), true
 }
 
-// Unmarshal replaces what into, a non-nil pointer, points to by what data says. data is not kept.
+// Unmarshal decodes data into what into, a non-nil pointer, points to, which must be zero. data is not kept.
 func Unmarshal(data []byte, into any) error {
 	if unmarshal(data, into) {
 		return nil
@@ -81,7 +81,6 @@ func unmarshal(data []byte, into any) bool {
 	if p.op == opLeave {
 		return false
 	}
-	v.Elem().SetZero()
 	d := start(data)
 	defer d.done()
 	pos := d.typed(p, v.UnsafePointer(), d.space(0))

@@ -1,10 +1,6 @@
 package fastjson
 
-import (
-	"encoding/binary"
-	"math/bits"
-	"strconv"
-)
+import "strconv"
 
 // member is a member of an untyped object or, without name, an element of an array.
 type member struct {
@@ -61,7 +57,7 @@ func (d *decoder) untypedObject(pos int) (any, int) {
 		if next == failed {
 			return failed
 		}
-		name := d.names.get(content)
+		name := d.text.String(content, len(d.data)-pos)
 		if pos = d.colon(next); pos == failed {
 			return failed
 		}
@@ -102,36 +98,4 @@ func (d *decoder) untypedArray(pos int) (any, int) {
 	clear(d.members[first:])
 	d.members = d.members[:first]
 	return a, next
-}
-
-// names shares the strings of member names, of which Kubernetes' objects have few different ones. It remembers as many
-// as it has places; a newer name takes the place of an older one.
-type names [1024]string
-
-const maxName = 64
-
-func (n *names) get(b []byte) string {
-	if len(b) == 0 || len(b) > maxName {
-		return string(b)
-	}
-	at := &n[place(b)%uint64(len(n))]
-	if *at != string(b) {
-		*at = string(b)
-	}
-	return *at
-}
-
-// place hashes a name by its length, first and last bytes.
-func place(b []byte) uint64 {
-	var head, tail uint64
-	switch n := len(b); {
-	case n >= 8:
-		head, tail = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
-	case n >= 4:
-		head, tail = uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[n-4:]))
-	default:
-		head, tail = uint64(b[0])|uint64(b[n/2])<<8, uint64(b[n-1])
-	}
-	high, low := bits.Mul64(head^uint64(len(b))*0x9e3779b97f4a7c15, bits.RotateLeft64(tail, 32)^0xd6e8feb86659fd93)
-	return high ^ low
 }

@@ -17,15 +17,13 @@ type Message interface {
 	Unmarshal([]byte) error
 }
 
-// Unmarshal replaces *into, a pointer to a struct, by the message data. It keeps no reference to data.
+// Unmarshal decodes the message data into *into, a struct that must be zero. It keeps no reference to data.
 func Unmarshal(data []byte, into Message) error {
 	v := reflect.ValueOf(into)
 	p := planFor(v.Type().Elem())
 	if p == nil {
-		into.Reset()
 		return into.Unmarshal(data)
 	}
-	v.Elem().SetZero()
 	stopped, ok := fast(p, v.UnsafePointer(), data)
 	if ok {
 		return nil
@@ -41,10 +39,10 @@ func Unmarshal(data []byte, into Message) error {
 // stopped is then where.
 type decoder struct {
 	data    []byte
-	text    textblock.Block
+	text    textblock.Strings // kept from one message to the next
 	stopped int
 
-	quantities quantities // kept from one message to the next
+	quantities quantities // kept too
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
@@ -54,7 +52,8 @@ func fast(p *plan, base unsafe.Pointer, data []byte) (stopped int, ok bool) {
 	d := decoders.Get().(*decoder)
 	d.data = data
 	ok = d.message(p, base, 0, len(data))
-	d.data, d.text = nil, textblock.Block{}
+	d.data = nil
+	d.text.Done()
 	stopped = d.stopped
 	decoders.Put(d)
 	return stopped, ok
@@ -91,8 +90,8 @@ func (d *decoder) length(pos, end int) (start, stop int) {
 	return start, start + int(n)
 }
 
-// message decodes data[pos:end] into the struct at base. Tags, lengths and numbers of one byte, which nearly all are,
-// are read in place.
+// message decodes data[pos:end] into the struct at base. Tags, lengths and numbers of one or two bytes, which nearly all
+// are, are read in place.
 func (d *decoder) message(p *plan, base unsafe.Pointer, pos, end int) bool {
 	data, fields := d.data[:end], p.fields
 	for pos < len(data) {
@@ -100,7 +99,10 @@ func (d *decoder) message(p *plan, base unsafe.Pointer, pos, end int) bool {
 		tag := uint64(data[pos])
 		pos++
 		if tag >= 0x80 {
-			if tag, pos = d.uvarint(at, end); pos == 0 {
+			if pos < len(data) && data[pos] < 0x80 {
+				tag = tag&0x7f | uint64(data[pos])<<7
+				pos++
+			} else if tag, pos = d.uvarint(at, end); pos == 0 {
 				return d.fail(at)
 			}
 		}
@@ -114,7 +116,10 @@ func (d *decoder) message(p *plan, base unsafe.Pointer, pos, end int) bool {
 		v := uint64(data[pos])
 		pos++
 		if v >= 0x80 {
-			if v, pos = d.uvarint(pos-1, end); pos == 0 {
+			if pos < len(data) && data[pos] < 0x80 {
+				v = v&0x7f | uint64(data[pos])<<7
+				pos++
+			} else if v, pos = d.uvarint(pos-1, end); pos == 0 {
 				return d.fail(at)
 			}
 		}
@@ -283,13 +288,10 @@ func (d *decoder) element(f *field, target unsafe.Pointer, at, start, stop, end 
 		return true
 	}
 	s := (*sliceHeader)(target)
-	switch n := 0; {
-	case s.cap == 0:
-		n = d.run(at, end)
-		s.data = reflect.MakeSlice(f.typ, n, n).UnsafePointer()
-		s.cap = n
-	case s.len == s.cap:
-		reflect.NewAt(f.typ, target).Elem().Grow(d.run(at, end))
+	if s.len == s.cap {
+		// By way of the struct, because there is no cheap way to a reflect.Value of type *[]T.
+		parent := reflect.NewAt(f.parent, unsafe.Add(target, -int(f.offset)))
+		parent.Elem().Field(f.index).Grow(d.run(at, end))
 	}
 	elem := unsafe.Add(s.data, uintptr(s.len)*f.size)
 	s.len++

@@ -56,6 +56,8 @@ type field struct {
 	size   uintptr      // of the value
 	elem   reflect.Type // of the value
 	typ    reflect.Type // of the field
+	parent reflect.Type // the struct
+	index  int          // in the struct
 }
 
 // plan is how a message type is decoded.
@@ -154,6 +156,7 @@ func (p *plan) compile(c *compiler, t reflect.Type) bool {
 			return false
 		}
 		compiled, ok := c.field(f)
+		compiled.parent, compiled.index = t, i
 		if !ok {
 			return false
 		}

@@ -12,20 +12,21 @@ import (
 // timestamp decodes a metav1.Timestamp.
 func (d *decoder) timestamp(start, stop int) (seconds int64, nanos int32, ok bool) {
 	for pos := start; pos < stop; {
-		tag := d.data[pos]
-		v, next := d.uvarint(pos+1, stop)
-		if next == 0 {
-			return 0, 0, d.fail(pos)
+		at := pos
+		v := uint64(0)
+		if pos+2 == stop && d.data[pos+1] < 0x80 {
+			v, pos = uint64(d.data[pos+1]), stop
+		} else if v, pos = d.uvarint(pos+1, stop); pos == 0 {
+			return 0, 0, d.fail(at)
 		}
-		switch tag {
+		switch d.data[at] {
 		case 1<<3 | wireVarint:
 			seconds = int64(v)
 		case 2<<3 | wireVarint:
 			nanos = int32(v)
 		default:
-			return 0, 0, d.fail(pos)
+			return 0, 0, d.fail(at)
 		}
-		pos = next
 	}
 	return seconds, nanos, true
 }

@@ -1,20 +1,25 @@
 package textblock
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 func TestString(t *testing.T) {
 	t.Parallel()
-	var b Block
-	buf := []byte(strings.Repeat("abcdefghij", 1000))
+	var s Strings
+	buf := []byte(strings.Repeat("abcdefghij", 1000) + strings.Repeat("the same, the same, ", 1000))
 	var got, want []string
 	for i, pos := 0, 0; pos < len(buf); i++ {
 		n := min(i%300, len(buf)-pos)
 		want = append(want, strings.Clone(string(buf[pos:pos+n])))
-		got = append(got, b.String(buf[pos:pos+n], len(buf)-pos))
+		got = append(got, s.String(buf[pos:pos+n], len(buf)-pos))
 		pos += max(n, 1)
+		if i%50 == 0 {
+			s.Done()
+		}
 	}
 	clear(buf)
 	for i := range want {
@@ -24,15 +29,40 @@ func TestString(t *testing.T) {
 	}
 }
 
-func TestStringAllocates(t *testing.T) {
-	buf := []byte("0123456789")
-	allocs := testing.AllocsPerRun(10, func() {
-		var b Block
+func TestStringsAreShared(t *testing.T) {
+	t.Parallel()
+	var s Strings
+	var last string
+	for i := range 5 {
+		got := s.String([]byte("node.kubernetes.io/not-ready"), 1000)
+		if shared := unsafe.StringData(got) == unsafe.StringData(last); shared != (i > 1) {
+			t.Errorf("time %d: shared: %v", i, shared)
+		}
+		last = got
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	var s Strings
+	n, buf := int64(1e9), make([]byte, 16)
+	once := testing.AllocsPerRun(10, func() {
+		s.Done()
 		for i := range 100 {
-			b.String(buf, 10*(100-i))
+			n++
+			s.String(strconv.AppendInt(buf[:0], n, 10), 10*(100-i))
 		}
 	})
-	if allocs > 2 {
-		t.Errorf("100 strings of 10 bytes took %v allocations", allocs)
+	if once > 3 {
+		t.Errorf("100 different strings of 10 bytes took %v allocations", once)
+	}
+	running := []byte("Running")
+	again := testing.AllocsPerRun(10, func() {
+		s.Done()
+		for i := range 100 {
+			s.String(running, 10*(100-i))
+		}
+	})
+	if again != 0 {
+		t.Errorf("a string seen before took %v allocations", again)
 	}
 }
