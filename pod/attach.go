@@ -10,7 +10,8 @@ import (
 )
 
 // Attach connects to the container's own process: the output is what it writes from now on. Stdin needs a container with
-// stdin: true, and TTY has to be what the container has. Cancelling the context only detaches.
+// stdin: true, and TTY has to be what the container has. The end of Stdin is passed on only to a container with stdinOnce:
+// true; from others the runtime would detach the output at once. Cancelling the context only detaches.
 //
 // Run returns when the process has ended, with an [*ExitError] if its exit code is not 0; an end of the stream while it
 // still runs is [ErrIncomplete].
@@ -19,7 +20,7 @@ func Attach(t Target) *Cmd { return &Cmd{target: t, attach: true} }
 // instance is which process of a container an attached session belongs to.
 type instance struct {
 	container string // its ID
-	restarts  int32
+	stdinOnce bool   // its input ends with that of the first who attaches
 }
 
 // instanceOf finds out to whose process Attach connects.
@@ -33,7 +34,11 @@ func instanceOf(ctx context.Context, t Target) (Target, instance, error) {
 		return t, instance{}, err
 	}
 	s, _ := statusOf(p, t.container)
-	return t, instance{s.ContainerID, s.RestartCount}, nil
+	i := instance{container: s.ContainerID}
+	for _, c := range p.Spec.Containers {
+		i.stdinOnce = i.stdinOnce || c.Name == t.container && c.StdinOnce
+	}
+	return t, i, nil
 }
 
 // detached says why an attached stream ended without an error: the server says the same when the process ends and when

@@ -26,7 +26,7 @@ import (
 const (
 	busybox    = "kubesdk.test/busybox:1"
 	debian     = "kubesdk.test/debian:1"
-	distroless = "kubesdk.test/distroless:1"
+	distroless = "kubesdk.test/distroless:2"
 )
 
 var images = map[string]func(ctx context.Context, dir string) (rootfs string, err error){
@@ -215,12 +215,18 @@ func sharedPod(t testing.TB, img string) pod.Target {
 		}
 		shared.client, shared.namespace, shared.pods = c.Client, ns.Name, map[string]bool{}
 	}
-	name := strings.NewReplacer("kubesdk.test/", "", ":1", "").Replace(img)
+	name := short(img)
 	if !shared.pods[name] {
 		create(t, c.Client, shared.namespace, podOf(name, img))
 		shared.pods[name] = true
 	}
 	return pod.Named(c.Client, shared.namespace, name).ReadyWithin(time.Minute)
+}
+
+// short is an image's name without registry and tag.
+func short(img string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(img, "kubesdk.test/"), ":")
+	return name
 }
 
 // podOf is a pod with one container, main.
@@ -251,8 +257,14 @@ func create(t testing.TB, c *kubesdk.Client, namespace string, p *corev1.Pod) {
 // ownPod is a pod for one test.
 func ownPod(t testing.TB, p *corev1.Pod) pod.Target {
 	t.Helper()
+	image(t, kubetest.Node(t), p.Spec.Containers[0].Image)
+	return ownPodUnchecked(t, p)
+}
+
+// ownPodUnchecked is ownPod for an image that may not be there.
+func ownPodUnchecked(t testing.TB, p *corev1.Pod) pod.Target {
+	t.Helper()
 	c := kubetest.Node(t)
-	image(t, c, p.Spec.Containers[0].Image)
 	ns := kubetest.Namespace(t, c.Client)
 	create(t, c.Client, ns, p)
 	return pod.Named(c.Client, ns, p.Name).ReadyWithin(time.Minute)
@@ -271,7 +283,7 @@ func output(t testing.TB, target pod.Target, script string) string {
 // each runs a test on pods with different tools.
 func each(t *testing.T, imgs []string, test func(t *testing.T, target pod.Target)) {
 	for _, img := range imgs {
-		t.Run(strings.NewReplacer("kubesdk.test/", "", ":1", "").Replace(img), func(t *testing.T) {
+		t.Run(short(img), func(t *testing.T) {
 			t.Parallel()
 			test(t, sharedPod(t, img))
 		})

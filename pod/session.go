@@ -272,7 +272,7 @@ func (s *session) input() {
 		s.interrupt(read.error)
 		return
 	}
-	if err == nil {
+	if err == nil && (!s.cmd.attach || s.instance.stdinOnce) {
 		_ = s.conn.CloseInput() // if the connection is broken, the reader tells
 	}
 }

@@ -150,7 +150,7 @@ func (t Target) pick(ctx context.Context) (string, error) {
 		}
 		why = fmt.Sprintf("no pod in namespace %s matches %q", t.namespace, t.selector)
 		if len(list.Items) > 0 {
-			_, reason := condition(list.Items[0], defaultContainer(list.Items[0]))
+			reason := unready(list.Items[0])
 			why = fmt.Sprintf("none of the %d pods in namespace %s that match %q is ready: %s: %s", len(list.Items), t.namespace, t.selector, list.Items[0].Name, reason)
 		}
 		return false, nil
@@ -169,6 +169,19 @@ func newestReady(pods []*corev1.Pod) string {
 	return slices.MaxFunc(pods, func(a, b *corev1.Pod) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
 	}).Name
+}
+
+// unready says why a pod is not ready.
+func unready(p *corev1.Pod) string {
+	if _, reason := condition(p, defaultContainer(p)); reason != "" {
+		return reason
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status != corev1.ConditionTrue {
+			return fmt.Sprintf("%s: %s", c.Reason, c.Message)
+		}
+	}
+	return "its containers run"
 }
 
 func podReady(p *corev1.Pod) bool {

@@ -3,6 +3,8 @@ package main
 
 import (
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
@@ -27,5 +29,40 @@ func main() {
 			os.Exit(1)
 		}
 		os.Exit(code)
+	case "serve":
+		serve()
+	case "ready":
+		for _, port := range []string{":7", ":80"} {
+			conn, err := net.Dial("tcp", "127.0.0.1"+port)
+			if err != nil {
+				os.Exit(1)
+			}
+			_ = conn.Close()
+		}
+	}
+}
+
+// serve answers with what it gets on port 7, and by HTTP with the pod's name on port 80.
+func serve() {
+	go func() {
+		_ = http.ListenAndServe(":80", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			name, _ := os.Hostname()
+			_, _ = io.WriteString(w, name)
+		}))
+		os.Exit(1)
+	}()
+	l, err := net.Listen("tcp", ":7")
+	if err != nil {
+		os.Exit(1)
+	}
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			os.Exit(1)
+		}
+		go func() {
+			_, _ = io.Copy(conn, conn)
+			_ = conn.Close()
+		}()
 	}
 }
