@@ -114,12 +114,12 @@ func TestAllNamespaces(t *testing.T) {
 	}
 }
 
-// Gadget is known to nobody: it has no KubeType and is not of k8s.io/api.
-type Gadget Widget
+// Unnamed is known to nobody: it has no KubeType and is not of k8s.io/api.
+type Unnamed Widget
 
-func (g *Gadget) DeepCopyObject() runtime.Object { c := *g; return &c }
+func (u *Unnamed) DeepCopyObject() runtime.Object { c := *u; return &c }
 
-var gadgetKind = kubesdk.TypeInfo{GroupVersionKind: widgetKind}
+var unnamedKind = kubesdk.TypeInfo{GroupVersionKind: widgetKind}
 
 // A program learns which kind a Go type is in this order: the option, the type's own method, the table, a scheme; and asks
 // the server only for the plural and scope that nobody knows, once.
@@ -130,7 +130,7 @@ func TestTypeResolution(t *testing.T) {
 	ns := kubetest.Namespace(t, cluster.Client)
 	must[*Widget](t)(kubesdk.For[*Widget](cluster.Client).Namespace(ns).Create(t.Context(), &Widget{ObjectMeta: metav1.ObjectMeta{Name: "a"}}))
 	scheme := runtime.NewScheme()
-	scheme.AddKnownTypeWithName(widgetKind, &Gadget{})
+	scheme.AddKnownTypeWithName(widgetKind, &Unnamed{})
 	for name, tt := range map[string]struct {
 		read  func(context.Context, *kubesdk.Client) error
 		calls int // of two reads
@@ -143,7 +143,7 @@ func TestTypeResolution(t *testing.T) {
 		}, 2},
 		"the option": {func(ctx context.Context, c *kubesdk.Client) error {
 			info := kubesdk.TypeInfo{GroupVersionKind: widgetKind, Plural: "widgets", Namespaced: true}
-			return drop(kubesdk.For[*Gadget](c, kubesdk.Type(info)).Namespace(ns).Get(ctx, "a"))
+			return drop(kubesdk.For[*Unnamed](c, kubesdk.Type(info)).Namespace(ns).Get(ctx, "a"))
 		}, 2},
 		"the option wins over the method": {func(ctx context.Context, c *kubesdk.Client) error {
 			info := kubesdk.TypeInfo{GroupVersionKind: schema.GroupVersionKind{Group: "absent.test", Version: "v1", Kind: "Widget"}, Plural: "widgets", Namespaced: true}
@@ -153,10 +153,10 @@ func TestTypeResolution(t *testing.T) {
 			return nil
 		}, 2},
 		"the option without a plural asks once": {func(ctx context.Context, c *kubesdk.Client) error {
-			return drop(kubesdk.For[*Gadget](c, kubesdk.Type(gadgetKind)).Namespace(ns).Get(ctx, "a"))
+			return drop(kubesdk.For[*Unnamed](c, kubesdk.Type(unnamedKind)).Namespace(ns).Get(ctx, "a"))
 		}, 3},
 		"the scheme asks once": {func(ctx context.Context, c *kubesdk.Client) error {
-			return drop(kubesdk.For[*Gadget](c).Namespace(ns).Get(ctx, "a"))
+			return drop(kubesdk.For[*Unnamed](c).Namespace(ns).Get(ctx, "a"))
 		}, 3},
 		"metadata of another type": {func(ctx context.Context, c *kubesdk.Client) error {
 			return drop(kubesdk.For[*metav1.PartialObjectMetadata](c, kubesdk.TypeOf[*Widget]()).Namespace(ns).Get(ctx, "a"))
@@ -180,14 +180,14 @@ func TestTypeResolution(t *testing.T) {
 func TestUnknownTypes(t *testing.T) {
 	t.Parallel()
 	c := kubetest.Start(t).Client
-	_, err := kubesdk.For[*Gadget](c).Namespace("a").Get(t.Context(), "x")
-	mustSay(t, err, "kubesdk_test.Gadget", "KubeType", "kubesdk.Type(", "kubesdk.Scheme(")
+	_, err := kubesdk.For[*Unnamed](c).Namespace("a").Get(t.Context(), "x")
+	mustSay(t, err, "kubesdk_test.Unnamed", "KubeType", "kubesdk.Type(", "kubesdk.Scheme(")
 	_, err = kubesdk.For[*unstructured.Unstructured](c).Namespace("a").Get(t.Context(), "x")
 	mustSay(t, err, "unstructured.Unstructured", "kubesdk.Type(")
 	_, err = kubesdk.For[*unstructured.Unstructured](c, kubesdk.Type(kubesdk.TypeInfo{})).Get(t.Context(), "x")
 	mustSay(t, err, "kind and version are needed")
-	_, err = kubesdk.For[*metav1.PartialObjectMetadata](c, kubesdk.TypeOf[*Gadget]()).Get(t.Context(), "x")
-	mustSay(t, err, "kubesdk_test.Gadget")
+	_, err = kubesdk.For[*metav1.PartialObjectMetadata](c, kubesdk.TypeOf[*Unnamed]()).Get(t.Context(), "x")
+	mustSay(t, err, "kubesdk_test.Unnamed")
 
 	absent := schema.GroupVersionKind{Group: "absent.test", Version: "v1", Kind: "Thing"}
 	_, err = kubesdk.For[*unstructured.Unstructured](c, kubesdk.Type(kubesdk.TypeInfo{GroupVersionKind: absent})).Get(t.Context(), "x")
