@@ -87,6 +87,7 @@ type Error struct {
 
 	status *metav1.Status // the server's own, nil if there is none
 	cause  error
+	unfit  bool // a patch made for another state of the object: ErrConflict, whatever the server calls it
 }
 
 // Error says what was attempted, on what, and what came of it, in one line.
@@ -125,7 +126,7 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Is matches the Err variables of this package.
 func (e *Error) Is(target error) bool {
-	if target == ErrConflict && guardFailed(e) {
+	if target == ErrConflict && e.unfit {
 		return true
 	}
 	kind, known := byReason[e.Reason]

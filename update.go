@@ -1,15 +1,18 @@
 package kubesdk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -137,7 +140,10 @@ func (c *call) difference(obj Object, diff differ) (patch.Patch, error) {
 	case ch.from != nil && ch.from.GetUID() != "" && obj.GetUID() != "" && ch.from.GetUID() != obj.GetUID():
 		return nil, errors.New("the object given to kubesdk.From has another UID than the one to update: they must be the same object")
 	}
-	opts := []patch.Option{patch.Ignore(patch.ServerOwned...)}
+	opts := []patch.Option{fixed, patch.UID(cmp.Or(uidOf(ch.from), obj.GetUID()))}
+	if c.spec.Subresource == "status" {
+		opts = append(opts, patch.Ignore("/spec")) // the server ignores it too, but tests of its lists could fail
+	}
 	if ch.patchType != "" {
 		opts = append(opts, patch.As(ch.patchType))
 	}
@@ -155,6 +161,16 @@ func (c *call) difference(obj Object, diff differ) (patch.Patch, error) {
 		opts = append(opts, patch.ResourceVersion(version))
 	}
 	return diff(ch.from, obj, ch.only, opts)
+}
+
+// fixed leaves out of a difference what no update can change, and what objects made by hand may lack.
+var fixed = patch.Ignore(append([]string{"/apiVersion", "/kind", "/metadata/name", "/metadata/namespace"}, patch.ServerOwned...)...)
+
+func uidOf(obj Object) types.UID {
+	if obj == nil {
+		return ""
+	}
+	return obj.GetUID()
 }
 
 // Patch sends a patch and returns what the server made of the object. An empty patch is sent too.
@@ -183,7 +199,31 @@ func (c *call) patch(ctx context.Context, p patch.Patch, into runtime.Object) er
 	}
 	c.spec.Query = c.settings.query(request.Patch)
 	c.spec.Body, c.spec.ContentType = data, string(p.Type())
-	return c.object(ctx, data, into)
+	return unfit(p, c.object(ctx, data, into))
+}
+
+// unfit tells of a patch that the server refused for being made for another state of the object, or for another object. To the
+// server that is an invalid request, of which it says no more when an operation of a JSON patch fails.
+func unfit(p patch.Patch, err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Code != http.StatusUnprocessableEntity || e.status == nil {
+		return err
+	}
+	var causes []metav1.StatusCause
+	if e.status.Details != nil {
+		causes = e.status.Details.Causes
+	}
+	told := *e
+	switch {
+	case p.Type() == types.JSONPatchType && len(causes) == 0:
+		told.Message = "the JSON patch does not fit the object as it is now: a test failed, or a path is not there (the server does not tell which)"
+	case slices.ContainsFunc(causes, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" }):
+		told.Message = "the object is another one of the same name by now: " + e.Message
+	default:
+		return err
+	}
+	told.unfit = true
+	return &told
 }
 
 const (
@@ -334,17 +374,4 @@ func prune(value any) {
 			prune(item)
 		}
 	}
-}
-
-// guardFailed says that a test operation of a JSON patch did not hold: the object is not what the patch was made for.
-func guardFailed(e *Error) bool {
-	if e.Code != http.StatusUnprocessableEntity || e.status == nil || e.status.Details == nil {
-		return false
-	}
-	for _, cause := range e.status.Details.Causes {
-		if strings.Contains(cause.Message, "test failed") {
-			return true
-		}
-	}
-	return false
 }

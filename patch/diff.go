@@ -145,8 +145,8 @@ func (d *difference) merge(strategic bool) (Patch, bool, error) {
 	if m.err != nil {
 		return nil, false, m.err
 	}
-	if d.resourceVersion != "" && m.buf[0] == '{' && len(m.buf) > len("{}") {
-		m.precondition(d.resourceVersion)
+	if demanded := d.preconditions(); len(demanded) > 0 && m.buf[0] == '{' && len(m.buf) > len("{}") {
+		m.demand(demanded)
 	}
 	if strategic {
 		return &body{kind: types.StrategicMergePatchType, data: m.buf}, m.lists, nil
@@ -163,9 +163,13 @@ func isObject(v reflect.Value) bool {
 	return kind == jsontype.Object || kind == jsontype.Map
 }
 
-// precondition puts the version that the object must have into the patch.
-func (m *merger) precondition(version string) {
-	at, text := m.metadata, append(appendString([]byte(`"resourceVersion":`), version), ',')
+// demand puts what the object must have into the patch.
+func (m *merger) demand(demanded []precondition) {
+	var text []byte
+	for _, p := range demanded {
+		text = append(appendString(append(appendString(text, p.name), ':'), p.value), ',')
+	}
+	at := m.metadata
 	if at == 0 {
 		at, text = 1, append(append([]byte(`"metadata":{`), text[:len(text)-1]...), "},"...)
 	}
@@ -174,7 +178,7 @@ func (m *merger) precondition(version string) {
 
 // edit is the difference as a JSON patch.
 func (d *difference) edit() (Patch, error) {
-	e := &editor{guarded: !d.unguarded, ignore: d.ignoring()}
+	e := &editor{guarded: d.guarded(), ignore: d.ignoring()}
 	e.buf = make([]byte, 0, 512)
 	if d.t.Kind != jsontype.Any {
 		e.change(d.t, d.a, d.b, e.ignore)
@@ -184,28 +188,26 @@ func (d *difference) edit() (Patch, error) {
 	if e.err != nil {
 		return nil, e.err
 	}
-	version := d.resourceVersion
-	if e.unsure && e.guarded && version == "" {
-		version = resourceVersion(d.a)
+	if e.unsure && e.guarded {
+		d.resourceVersion = resourceVersion(d.a)
 	}
-	first := editor{}
+	first := &editor{}
 	first.text("[")
-	if version != "" && e.operations > 0 {
-		// Writing the version makes the server answer with a conflict if it is another; a failed test would not say that it is one.
-		first.path = append(first.path, "/metadata/resourceVersion"...)
-		first.operation("replace", func() { first.string(version) })
+	if e.operations > 0 {
+		first.demand(d.preconditions())
 	}
 	e.buf = append(first.buf, e.buf...)
 	e.closed(']')
 	return &body{kind: types.JSONPatchType, data: e.buf}, nil
 }
 
-// ignoring is what is left out: what the options say, and the version when it is a precondition.
-func (d *difference) ignoring() *ignored {
-	if d.resourceVersion == "" {
-		return d.ignore
+// demand writes the operations for what the object must have: it is written, and the server refuses if that changes it. A test would
+// be refused without the reason.
+func (e *editor) demand(demanded []precondition) {
+	for _, p := range demanded {
+		e.path = append(e.path[:0], "/metadata/"+p.name...)
+		e.operation("replace", func() { e.string(p.value) })
 	}
-	return d.ignore.with("/metadata/resourceVersion")
 }
 
 // resourceVersion is the version that an object says it has.

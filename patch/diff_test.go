@@ -287,6 +287,9 @@ func TestIgnoreAndVersion(t *testing.T) {
 	sameJSON(t, "version", text(t, must(patch.Diff(web(), changed, ignore, patch.ResourceVersion("7")))), `{"metadata":{"resourceVersion":"7"},"spec":{"replicas":3}}`)
 	sameJSON(t, "JSON", text(t, must(patch.Diff(web(), changed, ignore, patch.ResourceVersion("7"), patch.As(jsonPatch)))),
 		`[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"replace","path":"/spec/replicas","value":3}]`)
+	sameJSON(t, "both", text(t, must(patch.Diff(web(), changed, ignore, patch.ResourceVersion("7"), patch.UID("u"), patch.As(jsonPatch)))),
+		`[{"op":"replace","path":"/metadata/resourceVersion","value":"7"},{"op":"replace","path":"/metadata/uid","value":"u"},{"op":"replace","path":"/spec/replicas","value":3}]`)
+	sameJSON(t, "UID", text(t, must(patch.Diff(web(), changed, patch.Ignore("/status", "/metadata/resourceVersion", "/metadata/generation"), patch.UID("u")))), `{"metadata":{"uid":"u"},"spec":{"replicas":3}}`)
 	changed.Labels["team"] = "a"
 	sameJSON(t, "in the metadata", text(t, must(patch.Diff(web(), changed, ignore, patch.ResourceVersion("7"), patch.As(merge)))),
 		`{"metadata":{"resourceVersion":"7","labels":{"team":"a"}},"spec":{"replicas":3}}`)

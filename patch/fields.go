@@ -19,7 +19,7 @@ import (
 // A field inside a list can be named where the list has a merge key that obj's element tells. In other lists only a JSON patch can
 // reach it: by the index that the element has in obj, with a test that the element there has the key of a Where step.
 //
-// The kind of patch is chosen as by [Diff]; of the options, [As] and [ResourceVersion] count.
+// The kind of patch is chosen as by [Diff]; of the options, [As], [ResourceVersion], [UID] and [Unguarded] count.
 func Fields[T any](obj T, paths []fieldpath.Any, opts ...Option) (Patch, error) {
 	f := &fields{options: collect(opts)}
 	p, err := f.patch(reflect.ValueOf(&obj).Elem(), reflect.TypeFor[T](), paths)
@@ -79,7 +79,7 @@ func (f *fields) merge(root reflect.Value, paths []fieldpath.Any) (Patch, error)
 			return nil, fmt.Errorf("%s: %w", p, err)
 		}
 	}
-	if f.resourceVersion != "" && len(doc) > 0 {
+	if demanded := f.preconditions(); len(demanded) > 0 && len(doc) > 0 {
 		metadata, ok := doc["metadata"].(map[string]any)
 		if !ok {
 			metadata = map[string]any{}
@@ -90,7 +90,9 @@ func (f *fields) merge(root reflect.Value, paths []fieldpath.Any) (Patch, error)
 			}
 			doc["metadata"] = metadata
 		}
-		metadata["resourceVersion"] = f.resourceVersion
+		for _, p := range demanded {
+			metadata[p.name] = p.value
+		}
 	}
 	kind := types.MergePatchType
 	if f.strategic {
@@ -254,11 +256,10 @@ func elementAt(list reflect.Value, s fieldpath.Step, key string) (reflect.Value,
 
 // edit is a list of operations that set the fields.
 func (f *fields) edit(root reflect.Value, paths []fieldpath.Any) (Patch, error) {
-	e := &editor{guarded: !f.unguarded}
+	e := &editor{guarded: f.guarded()}
 	e.text("[")
-	if f.resourceVersion != "" && len(paths) > 0 {
-		e.path = append(e.path, "/metadata/resourceVersion"...)
-		e.operation("replace", func() { e.string(f.resourceVersion) })
+	if len(paths) > 0 {
+		e.demand(f.preconditions())
 	}
 	for _, p := range paths {
 		e.path = e.path[:0]

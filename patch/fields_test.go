@@ -40,8 +40,8 @@ func TestFields(t *testing.T) {
 		"nested":      {[]fieldpath.Any{fieldpath.Join(fieldpath.Where(fieldpath.Of(d, &d.Spec.Template.Spec.Volumes), "name", "data"), fieldpath.Of(v, &v.EmptyDir))}, nil, `{"spec":{"template":{"spec":{"volumes":[{"emptyDir":{},"name":"data"}]}}}}`},
 		"retain keys": {[]fieldpath.Any{fieldpath.Of(d, &d.Spec.Strategy)}, nil, `{"spec":{"strategy":{"$retainKeys":["rollingUpdate","type"],"rollingUpdate":{"maxSurge":"25%"},"type":"RollingUpdate"}}}`},
 		"version":     {[]fieldpath.Any{fieldpath.Key(labels, "app")}, []patch.Option{patch.ResourceVersion("7")}, `{"metadata":{"labels":{"app":"web"},"resourceVersion":"7"}}`},
-		"JSON": {[]fieldpath.Any{fieldpath.Join(sidecar, image), fieldpath.Of(d, &d.Annotations), fieldpath.Key(labels, "app")}, []patch.Option{patch.As(jsonPatch), patch.ResourceVersion("7")}, `[
-			{"op":"replace","path":"/metadata/resourceVersion","value":"7"},
+		"JSON": {[]fieldpath.Any{fieldpath.Join(sidecar, image), fieldpath.Of(d, &d.Annotations), fieldpath.Key(labels, "app")}, []patch.Option{patch.As(jsonPatch), patch.UID("u")}, `[
+			{"op":"replace","path":"/metadata/uid","value":"u"},
 			{"op":"test","path":"/spec/template/spec/containers/1/name","value":"sidecar"},
 			{"op":"add","path":"/spec/template/spec/containers/1/image","value":"busybox"},
 			{"op":"remove","path":"/metadata/annotations"},

@@ -17,6 +17,7 @@ type options struct {
 	only            []fieldpath.Any
 	ignore          *ignored
 	resourceVersion string
+	uid             string
 }
 
 type option func(*options)
@@ -70,9 +71,41 @@ func Ignore(pointers ...string) Option {
 }
 
 // ResourceVersion makes the patch conditional: the API server refuses it with a conflict unless the object still has this version.
-// An empty difference stays empty, and an empty version changes nothing.
+// The tests of a JSON patch are then left out: nothing can have changed. An empty difference stays empty, and an empty version
+// changes nothing.
 func ResourceVersion(version string) Option {
 	return option(func(o *options) { o.resourceVersion = version })
+}
+
+// UID makes the patch conditional: the API server refuses it as invalid, since a UID cannot change, unless the object is the one
+// with this UID and not another one of its name. An empty difference stays empty, and an empty UID changes nothing.
+func UID(uid types.UID) Option { return option(func(o *options) { o.uid = string(uid) }) }
+
+// precondition is a member of the metadata that the object must have.
+type precondition struct{ name, value string }
+
+// preconditions are what the patch demands.
+func (o *options) preconditions() []precondition {
+	var demanded []precondition
+	if o.resourceVersion != "" {
+		demanded = append(demanded, precondition{"resourceVersion", o.resourceVersion})
+	}
+	if o.uid != "" {
+		demanded = append(demanded, precondition{"uid", o.uid})
+	}
+	return demanded
+}
+
+// guarded says whether a JSON patch tests the elements of lists.
+func (o *options) guarded() bool { return !o.unguarded && o.resourceVersion == "" }
+
+// ignoring is what is left out of the difference: what the options say, and what is a precondition.
+func (o *options) ignoring() *ignored {
+	left := o.ignore
+	for _, p := range o.preconditions() {
+		left = left.with("/metadata/" + p.name)
+	}
+	return left
 }
 
 // ignored is a tree of member names. A nil one ignores nothing.
