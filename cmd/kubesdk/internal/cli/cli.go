@@ -31,13 +31,23 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "kubesdk: %v\nRun \"kubesdk %s--help\" for usage.\n", err, usage.command)
+		say(stderr, "kubesdk: %v\nRun \"kubesdk %s--help\" for usage.\n", err, usage.command)
 		return exitUsage
 	case errors.Is(err, generate.ErrOutdated), errors.Is(err, errReported):
 		return exitFailed
 	}
-	fmt.Fprintf(stderr, "kubesdk: %v\n", err)
+	say(stderr, "kubesdk: %v\n", err)
 	return exitFailed
+}
+
+// say prints a message. There is nobody to tell if the terminal is gone.
+func say(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format, args...)
+}
+
+// sayln prints a line.
+func sayln(w io.Writer, args ...any) {
+	_, _ = fmt.Fprintln(w, args...)
 }
 
 // errReported is an error that has been printed already.

@@ -25,6 +25,12 @@ spec:
     schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {a: {type: string}, b: {oneOf: [{type: string}, {type: array}]}}}}}}
 `
 
+// until returns the definition up to a line.
+func until(line string) string {
+	before, _, _ := strings.Cut(widget, line)
+	return before
+}
+
 // result is what a run of the command left.
 type result struct {
 	code           int
@@ -154,8 +160,8 @@ func TestBadInput(t *testing.T) {
 		"empty":                {"", nil, 1, []string{"no CustomResourceDefinition"}},
 		"not a CRD":            {"apiVersion: v1\nkind: ConfigMap\n", nil, 1, []string{"no CustomResourceDefinition"}},
 		"v1beta1":              {"# comment\n\n" + hostile("k8s.io/v1\n", "k8s.io/v1beta1\n"), nil, 1, []string{"<stdin>:3", "widgets.example.com", "v1beta1", "removed"}},
-		"no versions":          {widget[:strings.Index(widget, "  versions:")], nil, 1, []string{"<stdin>:1", "spec.versions"}},
-		"no schema":            {widget[:strings.Index(widget, "    schema:")], nil, 1, []string{"<stdin>:1", "version v1 of Widget has no schema"}},
+		"no versions":          {until("  versions:"), nil, 1, []string{"<stdin>:1", "spec.versions"}},
+		"no schema":            {until("    schema:"), nil, 1, []string{"<stdin>:1", "version v1 of Widget has no schema"}},
 		"wrong type":           {hostile("served: true", "served: 7"), nil, 1, []string{"<stdin>:1", "widgets.example.com", "served"}},
 		"twice":                {widget + "---\n" + widget, nil, 1, []string{"defined twice", "<stdin>:1", "<stdin>:14"}},
 		"group escapes":        {hostile("group: example.com", "group: ../../etc"), nil, 1, []string{`group "../../etc" is refused`}},

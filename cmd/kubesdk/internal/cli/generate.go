@@ -98,7 +98,7 @@ func (f *generateFlags) run(ctx context.Context, cmd *cobra.Command) error {
 		return err
 	}
 	for _, note := range set.Notes {
-		fmt.Fprintln(stderr, "note:", note)
+		sayln(stderr, "note:", note)
 	}
 	set.Filter(f.groups, f.kinds, f.versions)
 	if len(set.Kinds) == 0 && len(set.Failures) == 0 {
@@ -168,18 +168,18 @@ func (f *generateFlags) report(stdout, stderr io.Writer, s *generate.Summary, to
 	for _, loss := range s.Losses {
 		counts[loss.Cause]++
 		if loss.Cause == plan.Raw {
-			fmt.Fprintln(stderr, "warning: raw JSON:", loss)
+			sayln(stderr, "warning: raw JSON:", loss)
 		} else if f.losses {
-			fmt.Fprintf(stderr, "warning: not in the markers: %s\n", loss)
+			say(stderr, "warning: not in the markers: %s\n", loss)
 		}
 	}
 	for _, reuse := range s.Reused {
 		if len(reuse.Loses) > 0 {
-			fmt.Fprintln(stderr, "warning: an upstream type does not keep all:", reuse)
+			sayln(stderr, "warning: an upstream type does not keep all:", reuse)
 		}
 	}
 	for _, failure := range s.Failures {
-		fmt.Fprintf(stderr, "failed: %v\n", failure)
+		say(stderr, "failed: %v\n", failure)
 	}
 	c := s.Changes
 	if f.opts.DryRun || f.opts.Check {
@@ -188,7 +188,7 @@ func (f *generateFlags) report(stdout, stderr io.Writer, s *generate.Summary, to
 			files []string
 		}{{"create", c.Created}, {"change", c.Changed}, {"remove", c.Removed}} {
 			for _, name := range change.files {
-				fmt.Fprintf(stdout, "would %s %s\n", change.verb, name)
+				say(stdout, "would %s %s\n", change.verb, name)
 			}
 		}
 	}
@@ -200,5 +200,5 @@ func (f *generateFlags) report(stdout, stderr io.Writer, s *generate.Summary, to
 	if n := len(s.Failures); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", n))
 	}
-	fmt.Fprintln(stderr, strings.Join(slices.Compact(parts), "; "))
+	sayln(stderr, strings.Join(slices.Compact(parts), "; "))
 }

@@ -12,7 +12,7 @@ func deepCopies(p *plan.Package) string {
 	f := newFile(p)
 	runtime := f.use("k8s.io/apimachinery/pkg/runtime")
 	object := func(name string) {
-		fmt.Fprintf(f, "// DeepCopyObject returns a deep copy as runtime.Object.\nfunc (in *%s) DeepCopyObject() %s.Object {\nif c := in.DeepCopy(); c != nil {\nreturn c\n}\nreturn nil\n}\n\n", name, runtime)
+		f.printf("// DeepCopyObject returns a deep copy as runtime.Object.\nfunc (in *%s) DeepCopyObject() %s.Object {\nif c := in.DeepCopy(); c != nil {\nreturn c\n}\nreturn nil\n}\n\n", name, runtime)
 	}
 	for _, k := range p.Kinds {
 		f.copyStruct(k.Type)
@@ -36,7 +36,7 @@ func deepCopies(p *plan.Package) string {
 }
 
 func (f *file) copyStruct(t *plan.Type) {
-	fmt.Fprintf(f, "// DeepCopyInto copies the receiver into out.\nfunc (in *%[1]s) DeepCopyInto(out *%[1]s) {\n*out = *in\n", t.Name)
+	f.printf("// DeepCopyInto copies the receiver into out.\nfunc (in *%[1]s) DeepCopyInto(out *%[1]s) {\n*out = *in\n", t.Name)
 	for _, field := range t.Fields {
 		name := field.Name
 		if name == "" {
@@ -47,13 +47,13 @@ func (f *file) copyStruct(t *plan.Type) {
 	if t.Unknown {
 		f.copyValue(&plan.Ref{Kind: plan.Map, Elem: &plan.Ref{Kind: plan.Support, Value: plan.ValueJSON}}, "out.AdditionalFields", "in.AdditionalFields", 0)
 	}
-	fmt.Fprintf(f, "}\n\n// DeepCopy returns a deep copy.\nfunc (in *%[1]s) DeepCopy() *%[1]s {\nif in == nil {\nreturn nil\n}\nout := new(%[1]s)\nin.DeepCopyInto(out)\nreturn out\n}\n\n", t.Name)
+	f.printf("}\n\n// DeepCopy returns a deep copy.\nfunc (in *%[1]s) DeepCopy() *%[1]s {\nif in == nil {\nreturn nil\n}\nout := new(%[1]s)\nin.DeepCopyInto(out)\nreturn out\n}\n\n", t.Name)
 }
 
 func (f *file) copyCollection(t *plan.Type) {
-	fmt.Fprintf(f, "// DeepCopyInto copies the receiver into out.\nfunc (in %[1]s) DeepCopyInto(out *%[1]s) {\n*out = in\n", t.Name)
+	f.printf("// DeepCopyInto copies the receiver into out.\nfunc (in %[1]s) DeepCopyInto(out *%[1]s) {\n*out = in\n", t.Name)
 	f.copyValueAs(t.Base, t.Name, "*out", "in", 0)
-	fmt.Fprintf(f, "}\n\n// DeepCopy returns a deep copy.\nfunc (in %[1]s) DeepCopy() %[1]s {\nif in == nil {\nreturn nil\n}\nvar out %[1]s\nin.DeepCopyInto(&out)\nreturn out\n}\n\n", t.Name)
+	f.printf("}\n\n// DeepCopy returns a deep copy.\nfunc (in %[1]s) DeepCopy() %[1]s {\nif in == nil {\nreturn nil\n}\nvar out %[1]s\nin.DeepCopyInto(&out)\nreturn out\n}\n\n", t.Name)
 }
 
 // shallow tells whether assignment copies a value whole.
@@ -86,38 +86,38 @@ func (f *file) copyValueAs(r *plan.Ref, name, dst, src string, depth int) {
 	}
 	switch r.Kind {
 	case plan.Pointer:
-		fmt.Fprintf(f, "if %s != nil {\n%s = new(%s)\n", src, dst, f.typ(r.Elem))
+		f.printf("if %s != nil {\n%s = new(%s)\n", src, dst, f.typ(r.Elem))
 		if shallow(r.Elem) {
-			fmt.Fprintf(f, "*%s = *%s\n", dst, src)
+			f.printf("*%s = *%s\n", dst, src)
 		} else {
-			fmt.Fprintf(f, "%s.DeepCopyInto(%s)\n", src, dst)
+			f.printf("%s.DeepCopyInto(%s)\n", src, dst)
 		}
 		f.WriteString("}\n")
 	case plan.Slice:
-		fmt.Fprintf(f, "if %s != nil {\n%s = make(%s, len(%s))\n", src, dst, name, src)
+		f.printf("if %s != nil {\n%s = make(%s, len(%s))\n", src, dst, name, src)
 		if shallow(r.Elem) {
-			fmt.Fprintf(f, "copy(%s, %s)\n", dst, src)
+			f.printf("copy(%s, %s)\n", dst, src)
 		} else {
 			i := fmt.Sprintf("i%d", depth)
 			element := "(" + dst + ")[" + i + "]"
-			fmt.Fprintf(f, "for %s := range %s {\n", i, src)
+			f.printf("for %s := range %s {\n", i, src)
 			f.copyValue(r.Elem, element, src+"["+i+"]", depth+1)
 			f.WriteString("}\n")
 		}
 		f.WriteString("}\n")
 	case plan.Map:
-		fmt.Fprintf(f, "if %s != nil {\n%s = make(%s, len(%s))\n", src, dst, name, src)
+		f.printf("if %s != nil {\n%s = make(%s, len(%s))\n", src, dst, name, src)
 		k, v, c := fmt.Sprintf("k%d", depth), fmt.Sprintf("v%d", depth), fmt.Sprintf("c%d", depth)
-		fmt.Fprintf(f, "for %s, %s := range %s {\n", k, v, src)
+		f.printf("for %s, %s := range %s {\n", k, v, src)
 		if shallow(r.Elem) {
-			fmt.Fprintf(f, "(%s)[%s] = %s\n", dst, k, v)
+			f.printf("(%s)[%s] = %s\n", dst, k, v)
 		} else {
-			fmt.Fprintf(f, "var %s %s\n", c, f.typ(r.Elem))
+			f.printf("var %s %s\n", c, f.typ(r.Elem))
 			f.copyValue(r.Elem, c, v, depth+1)
-			fmt.Fprintf(f, "(%s)[%s] = %s\n", dst, k, c)
+			f.printf("(%s)[%s] = %s\n", dst, k, c)
 		}
 		f.WriteString("}\n}\n")
 	default:
-		fmt.Fprintf(f, "%s.DeepCopyInto(&%s)\n", src, dst)
+		f.printf("%s.DeepCopyInto(&%s)\n", src, dst)
 	}
 }

@@ -64,6 +64,11 @@ func newFile(p *plan.Package) *file {
 	return &file{pkg: p, imports: map[string]string{}}
 }
 
+// printf adds formatted text; writing to memory does not fail.
+func (f *file) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(f, format, args...)
+}
+
 // use returns the name under which an imported package is known.
 func (f *file) use(importPath string) string {
 	alias := alias(importPath)
@@ -138,9 +143,9 @@ func kindFile(p *plan.Package, k *plan.Kind) string {
 	comment(&f.Builder, doc, append(kindMarkers(k), k.Type.Markers...))
 	f.structure(k.Type)
 	meta := f.use("k8s.io/apimachinery/pkg/apis/meta/v1")
-	fmt.Fprintf(f, "// %s is a list of %s.\n// +kubebuilder:object:root=true\ntype %s struct {\n%s.TypeMeta `json:\",inline\"`\n%s.ListMeta `json:\"metadata,omitzero\"`\n\nItems []%s `json:\"items\"`\n}\n\n",
+	f.printf("// %s is a list of %s.\n// +kubebuilder:object:root=true\ntype %s struct {\n%s.TypeMeta `json:\",inline\"`\n%s.ListMeta `json:\"metadata,omitzero\"`\n\nItems []%s `json:\"items\"`\n}\n\n",
 		k.ListName, k.Type.Name, k.ListName, meta, meta, k.Type.Name)
-	fmt.Fprintf(f, "// KubeType returns what the API server calls the kind: its group, version and kind, its plural, and whether\n// it is namespaced. It may be called on nil.\nfunc (*%s) KubeType() (gvk %s.GroupVersionKind, plural string, namespaced bool) {\nreturn GroupVersion.WithKind(%q), %q, %t\n}\n\n",
+	f.printf("// KubeType returns what the API server calls the kind: its group, version and kind, its plural, and whether\n// it is namespaced. It may be called on nil.\nfunc (*%s) KubeType() (gvk %s.GroupVersionKind, plural string, namespaced bool) {\nreturn GroupVersion.WithKind(%q), %q, %t\n}\n\n",
 		k.Type.Name, f.use("k8s.io/apimachinery/pkg/runtime/schema"), k.API.Kind, k.API.Plural, k.API.Namespaced)
 	f.types(k)
 	return f.source()
@@ -180,26 +185,26 @@ func (f *file) declare(t *plan.Type) {
 		f.structure(t)
 		return
 	}
-	fmt.Fprintf(f, "type %s %s\n\n", t.Name, f.typ(t.Base))
+	f.printf("type %s %s\n\n", t.Name, f.typ(t.Base))
 	if len(t.Constants) == 0 {
 		return
 	}
-	fmt.Fprintf(f, "// The values of %s.\nconst (\n", t.Name)
+	f.printf("// The values of %s.\nconst (\n", t.Name)
 	for _, c := range t.Constants {
-		fmt.Fprintf(f, "%s %s = %s\n", c.Name, t.Name, c.Value)
+		f.printf("%s %s = %s\n", c.Name, t.Name, c.Value)
 	}
 	f.WriteString(")\n\n")
 }
 
 // structure prints a struct without its documentation.
 func (f *file) structure(t *plan.Type) {
-	fmt.Fprintf(f, "type %s struct {\n", t.Name)
+	f.printf("type %s struct {\n", t.Name)
 	for i, field := range t.Fields {
 		if i > 0 && field.Name != "" && (field.Doc != "" || len(field.Markers) > 0) {
 			f.WriteString("\n")
 		}
 		comment(&f.Builder, field.Doc, field.Markers)
-		fmt.Fprintf(f, "%s %s `%s`\n", field.Name, f.typ(field.Type), field.Tag)
+		f.printf("%s %s `%s`\n", field.Name, f.typ(field.Type), field.Tag)
 	}
 	if t.Unknown {
 		f.WriteString("\n// AdditionalFields are the fields that the schema allows but does not name.\nAdditionalFields map[string]" + f.pkg.Names[plan.ValueJSON] + " `json:\"-\"`\n")
@@ -223,7 +228,7 @@ func (f *file) keepUnknown(t *plan.Type) {
 			known = append(known, `"metadata"`)
 		}
 	}
-	fmt.Fprintf(f, "// MarshalJSON writes the fields and AdditionalFields.\nfunc (in %[1]s) MarshalJSON() ([]byte, error) {\ntype plain %[1]s\nreturn marshalWithFields(plain(in), in.AdditionalFields)\n}\n\n", t.Name)
-	fmt.Fprintf(f, "// UnmarshalJSON reads the fields, and all others into AdditionalFields.\nfunc (in *%[1]s) UnmarshalJSON(data []byte) error {\ntype plain %[1]s\nvar out plain\nfields, err := unmarshalWithFields(data, &out, %[2]s)\nif err != nil {\nreturn err\n}\nout.AdditionalFields = fields\n*in = %[1]s(out)\nreturn nil\n}\n\n",
+	f.printf("// MarshalJSON writes the fields and AdditionalFields.\nfunc (in %[1]s) MarshalJSON() ([]byte, error) {\ntype plain %[1]s\nreturn marshalWithFields(plain(in), in.AdditionalFields)\n}\n\n", t.Name)
+	f.printf("// UnmarshalJSON reads the fields, and all others into AdditionalFields.\nfunc (in *%[1]s) UnmarshalJSON(data []byte) error {\ntype plain %[1]s\nvar out plain\nfields, err := unmarshalWithFields(data, &out, %[2]s)\nif err != nil {\nreturn err\n}\nout.AdditionalFields = fields\n*in = %[1]s(out)\nreturn nil\n}\n\n",
 		t.Name, "[]string{"+strings.Join(known, ", ")+"}")
 }

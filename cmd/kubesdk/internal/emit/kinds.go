@@ -125,7 +125,7 @@ func GroupAlias(group string) string {
 func register(p *plan.Package) string {
 	f := newFile(p)
 	runtime, schema, meta := f.use("k8s.io/apimachinery/pkg/runtime"), f.use("k8s.io/apimachinery/pkg/runtime/schema"), f.use("k8s.io/apimachinery/pkg/apis/meta/v1")
-	fmt.Fprintf(f, `// GroupVersion is the group and version of the types in this package.
+	f.printf(`// GroupVersion is the group and version of the types in this package.
 var GroupVersion = %s.GroupVersion{Group: %q, Version: %q}
 
 var (
@@ -148,7 +148,7 @@ func addKnownTypes(scheme *%s.Scheme) error {
 			f.WriteString(addType(k.ListName, k.API.List()))
 		}
 	}
-	fmt.Fprintf(f, "%s.AddToGroupVersion(scheme, GroupVersion)\nreturn nil\n}\n", meta)
+	f.printf("%s.AddToGroupVersion(scheme, GroupVersion)\nreturn nil\n}\n", meta)
 	return f.source()
 }
 

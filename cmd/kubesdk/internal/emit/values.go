@@ -1,7 +1,6 @@
 package emit
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -32,7 +31,7 @@ func values(p *plan.Package) string {
 	}
 	if p.Values[plan.ValueQuantity] {
 		f.use("k8s.io/apimachinery/pkg/api/resource")
-		fmt.Fprintf(f, quantityValue, plan.QuantityPattern)
+		f.printf(quantityValue, plan.QuantityPattern)
 	}
 	if p.Values[plan.ValueDateTime] {
 		f.use("time")

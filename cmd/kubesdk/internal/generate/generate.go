@@ -41,7 +41,7 @@ type Summary struct {
 	Losses                 []plan.Loss
 	Reused                 []plan.Reuse
 	// Failures are group-versions that were not generated: their files stayed as they were.
-	Failures []schema.Failure
+	Failures []schema.ScopeError
 	Changes  *write.Changes
 	Took     time.Duration
 }
@@ -78,11 +78,11 @@ func Run(ctx context.Context, set *schema.Set, opts Options, progress io.Writer)
 		gv := kinds[0].GroupVersion()
 		pkg, err := g.generate(kinds)
 		if err != nil {
-			s.Failures = append(s.Failures, schema.Failure{Scope: gv, Err: err})
-			fmt.Fprintf(progress, "[%d/%d] %s: failed: %v\n", i+1, len(groups), gv, err)
+			s.Failures = append(s.Failures, schema.ScopeError{Scope: gv, Err: err})
+			_, _ = fmt.Fprintf(progress, "[%d/%d] %s: failed: %v\n", i+1, len(groups), gv, err)
 			continue
 		}
-		fmt.Fprintf(progress, "[%d/%d] %s: %d kinds, %d types\n", i+1, len(groups), gv, len(pkg.Kinds), len(pkg.Types))
+		_, _ = fmt.Fprintf(progress, "[%d/%d] %s: %d kinds, %d types\n", i+1, len(groups), gv, len(pkg.Kinds), len(pkg.Types))
 	}
 	if err := g.finish(ctx); err != nil {
 		return s, err
@@ -159,7 +159,7 @@ func (g *run) finish(ctx context.Context) error {
 	var keep []string
 	for gv, lock := range g.lock.Packages {
 		p := parsePath(gv)
-		failed := slices.ContainsFunc(g.summary.Failures, func(f schema.Failure) bool { return concerns(f.Scope, p) })
+		failed := slices.ContainsFunc(g.summary.Failures, func(f schema.ScopeError) bool { return concerns(f.Scope, p) })
 		if failed && g.next.Packages[gv] == nil {
 			g.next.Packages[gv] = lock
 			g.packages = append(g.packages, p)

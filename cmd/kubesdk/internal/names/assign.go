@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"unicode"
 )
 
 // Claim is one type that wants a name.
@@ -123,7 +124,7 @@ func Members(reserved map[string]bool, pinned map[string]string, goName func(str
 // oddness is 0 for lowerCamel names, 1 for UpperCamel ones and 2 for all others.
 func oddness(name string) int {
 	for _, r := range name {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9') {
+		if r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 			return 2
 		}
 	}

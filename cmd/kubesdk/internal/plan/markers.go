@@ -165,7 +165,7 @@ func bounds(s *schema.Props, add func(name, value string)) {
 			add(limit.name, strconv.FormatInt(*limit.value, 10))
 		}
 	}
-	if s.Pattern != "" && !(s.XIntOrString && s.Pattern == QuantityPattern) {
+	if s.Pattern != "" && (!s.XIntOrString || s.Pattern != QuantityPattern) {
 		add("Pattern", quote(s.Pattern))
 	}
 	if s.UniqueItems {
@@ -228,7 +228,8 @@ func (b *builder) topology(n *node, at position) []string {
 func (b *builder) loseMisplaced(n *node) {
 	s := n.props
 	for _, name := range s.Required {
-		if _, ok := s.Properties[name]; !ok && !(s.XEmbeddedResource && inherited(name)) && !(len(n.path.segments) == 0 && inherited(name)) {
+		implied := inherited(name) && (s.XEmbeddedResource || len(n.path.segments) == 0)
+		if _, ok := s.Properties[name]; !ok && !implied {
 			b.lose(Marker, n.path, "required fields that the schema does not describe")
 		}
 	}
@@ -269,7 +270,7 @@ func constrained(n *node) bool {
 	if n.form == formUpstream {
 		return false
 	}
-	if f, ok := formatMarker(n); ok && !(n.form == formInt64 && f == `""`) {
+	if f, ok := formatMarker(n); ok && (n.form != formInt64 || f != `""`) {
 		return true
 	}
 	numbers := s.Minimum != nil || s.Maximum != nil || s.MultipleOf != nil
@@ -354,7 +355,7 @@ func anyLiteral(raw []byte) (string, bool) {
 		return strconv.FormatBool(v), true
 	case float64:
 		literal := strconv.FormatFloat(v, 'f', -1, 64)
-		return literal, !(strings.HasPrefix(literal, "-") && strings.Contains(literal, "."))
+		return literal, !strings.HasPrefix(literal, "-") || !strings.Contains(literal, ".")
 	}
 	return "", false
 }

@@ -41,7 +41,7 @@ var SchemaRules = []struct {
 	{"scalar-description", "descriptions of list items and map values have no place in Go unless they are structs", true},
 	{"int-or-string", "anyOf integer and string beside x-kubernetes-int-or-string says nothing more", false},
 	{"map-int64", "integers without a format as map values are int64 in Go and get that format", true},
-	{"free-form", "an object with any fields is x-kubernetes-preserve-unknown-fields, also where the schema has additionalProperties: true", true},
+	{"free-form", "an object with any fields, or a value of any type, is x-kubernetes-preserve-unknown-fields, also where the schema has additionalProperties: true or says nothing", true},
 	{"embedded", "an embedded resource names its apiVersion, kind and metadata", true},
 	{"upstream-type", "a type of k8s.io/api or apimachinery that is reused brings its own words; it has the same fields, and the schema no validation beyond that of the type", true},
 }
@@ -153,7 +153,7 @@ func (c *comparison) explain(path, name string, want, got *schema.Props, inner b
 		}
 	case name == "Format" && inner && want.Type == "integer" && want.Format == "" && got.Format == "int64":
 		return "map-int64"
-	case name == "XPreserveUnknownFields" && want.AdditionalProperties != nil && want.AdditionalProperties.Allows:
+	case name == "XPreserveUnknownFields" && (want.Type == "" || want.AdditionalProperties != nil && want.AdditionalProperties.Allows):
 		return "free-form"
 	case name == "Required" && want.XEmbeddedResource:
 		return "embedded"
@@ -271,10 +271,8 @@ func (c *comparison) inner(path string, want, got *schema.Props) {
 
 // Segment returns a property name as paths have it.
 func Segment(name string) string {
-	for _, r := range name {
-		if !(r == '-' || r == '_' || r == '$' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
-			return "[" + strconv.Quote(name) + "]"
-		}
+	if strings.Trim(name, "-_$0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "[" + strconv.Quote(name) + "]"
 	}
 	if name == "" {
 		return `[""]`

@@ -112,23 +112,23 @@ func (k *Kind) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Failure is a part of the input that could not be read. Scope is the group, group-version or kind that it
+// ScopeError is a part of the input that could not be read. Scope is the group, group-version or kind that it
 // concerns.
-type Failure struct {
+type ScopeError struct {
 	Scope string
 	Err   error
 }
 
 // Error implements error.
-func (f Failure) Error() string { return f.Scope + ": " + f.Err.Error() }
+func (e ScopeError) Error() string { return e.Scope + ": " + e.Err.Error() }
 
 // Unwrap returns the cause.
-func (f Failure) Unwrap() error { return f.Err }
+func (e ScopeError) Unwrap() error { return e.Err }
 
 // Set is everything that was read.
 type Set struct {
 	Kinds    []Kind
-	Failures []Failure
+	Failures []ScopeError
 	// Notes are remarks that are neither failures nor losses, such as documents that were skipped.
 	Notes []string
 }

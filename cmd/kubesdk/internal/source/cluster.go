@@ -85,7 +85,7 @@ func Cluster(ctx context.Context, config *rest.Config, sel Selection, progress i
 			mu.Lock()
 			defer mu.Unlock()
 			done++
-			fmt.Fprintf(progress, "read %d/%d %s\n", done, len(wanted), path)
+			_, _ = fmt.Fprintf(progress, "read %d/%d %s\n", done, len(wanted), path)
 		})
 	}
 	wait.Wait()
@@ -103,11 +103,11 @@ func (s *server) document(ctx context.Context, path, at string) schema.Set {
 	scope := strings.TrimPrefix(strings.TrimPrefix(path, "apis/"), "api/")
 	data, err := s.read(ctx, at)
 	if err != nil {
-		return schema.Set{Failures: []schema.Failure{{Scope: scope, Err: err}}}
+		return schema.Set{Failures: []schema.ScopeError{{Scope: scope, Err: err}}}
 	}
 	kinds, err := openAPI(data, s.base+at)
 	if err != nil {
-		return schema.Set{Failures: []schema.Failure{{Scope: scope, Err: err}}}
+		return schema.Set{Failures: []schema.ScopeError{{Scope: scope, Err: err}}}
 	}
 	return schema.Set{Kinds: kinds}
 }
@@ -215,7 +215,7 @@ func (s *server) read(ctx context.Context, path string) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("GET %s: the server cannot be reached: %w%s", at, err, hint(err))
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	data, err := io.ReadAll(res.Body)
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer of %s: %w", s.base+path, err)

@@ -149,7 +149,7 @@ func (c *Changes) Apply(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("making a folder to write to: %w", err)
 	}
-	defer os.RemoveAll(stage)
+	defer func() { _ = os.RemoveAll(stage) }()
 	for _, name := range slices.Concat(c.Created, c.Changed) {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("interrupted, and nothing was changed: %w", err)
