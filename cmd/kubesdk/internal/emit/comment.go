@@ -56,10 +56,11 @@ func clean(text string) string {
 	}, text)
 }
 
-// wrap breaks a long line of prose. Indented lines are left alone, since they are lists or code, and no new
-// line starts with anything that could be read as markup.
+// wrap breaks a long line of prose. Indented lines are left alone, since they are lists or code, and so is a
+// TODO, which controller-gen drops up to the end of its line. No new line starts with anything that could be
+// read as markup.
 func wrap(line string) []string {
-	if len(line) <= width || line[0] == ' ' || line[0] == '\t' || strings.ContainsAny(line[:1], "-*#|`>0123456789") || strings.Contains(line, "  ") {
+	if len(line) <= width || line[0] == ' ' || line[0] == '\t' || strings.ContainsAny(line[:1], "-*#|`>0123456789") || strings.Contains(line, "  ") || strings.HasPrefix(line, "TODO") {
 		return []string{line}
 	}
 	var out []string
