@@ -89,7 +89,7 @@ func (g Goal) String() string {
 	if g.Met() {
 		verdict = "ok"
 	}
-	return fmt.Sprintf("goal %s %.2f %s%.2f %s", g.Name, g.Measured, bound, g.Limit, verdict)
+	return fmt.Sprintf("goal %s %.3f %s%.2f %s", g.Name, g.Measured, bound, g.Limit, verdict)
 }
 
 // Short counts the goals that do not hold.

@@ -38,7 +38,7 @@ func Run(ctx context.Context, o Options) (*Results, error) {
 		do   func(context.Context) error
 	}{
 		{"build the clients", s.build}, {"record a real API server's answers", s.record}, {"measure each client's own cost on the replayed answers", s.replayed},
-		{"first answer from process start", s.starts}, {"whole system", s.headline},
+		{"first answer from process start", s.starts}, {"whole system", s.headline}, {"computing a patch", s.patches},
 	} {
 		s.say("== %s", step.what)
 		if err := step.do(ctx); err != nil {
@@ -61,7 +61,7 @@ func (s *session) say(format string, args ...any) {
 func (s *session) program(name string) string { return filepath.Join(s.Scratch, name) }
 
 func (s *session) build(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", s.Scratch+string(filepath.Separator), "./cmd/...")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.Scratch+string(filepath.Separator), "./cmd/...")
 	cmd.Dir = s.Module
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -95,3 +95,12 @@ func (s *session) headline(ctx context.Context) error {
 	}
 	return nil
 }
+
+// patches measures how long it takes to compute one.
+func (s *session) patches(ctx context.Context) error {
+	out, _, err := s.start(ctx, "patchcost", "-rounds", strconv.Itoa(s.Sizes.Rounds), "-calls", strconv.Itoa(min(500, s.Sizes.Calls)))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(out, &s.results.Patches)
+}
