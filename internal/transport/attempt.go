@@ -54,7 +54,7 @@ func (t *Transport) attempt(ctx context.Context, r *request.Request, p *Policy) 
 		return nil, false, err
 	}
 	a.idle.start()
-	httpRes, err := a.lane.rt.RoundTrip(t.httpRequest(a.ctx, r)) //nolint:bodyclose // a.Close does
+	httpRes, err := a.lane.roundTrip(t.httpRequest(a.ctx, r)) //nolint:bodyclose // a.Close does
 	if err != nil {
 		err = a.failed(err)
 		a.end()

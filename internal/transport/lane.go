@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,13 +20,17 @@ type lane struct {
 	inFlight atomic.Int64
 	heard    atomic.Int64 // when a byte last came over it, as time since epoch
 	retired  atomic.Bool
+
+	connecting chan struct{} // held by the call that opens the connection; nil if that is not ours to do
+	connected  atomic.Bool
+	open       atomic.Int32 // connections
 }
 
 var epoch = time.Now() // a monotonic clock for lane.heard
 
 // openLane makes a lane with a dialer of its own: client-go caches transports by their dialer.
 func openLane(tc transport.Config) (*lane, error) {
-	l := &lane{}
+	l := &lane{connecting: make(chan struct{}, 1)}
 	dial := (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	if tc.DialHolder != nil {
 		dial = tc.DialHolder.Dial
@@ -34,6 +40,7 @@ func openLane(tc transport.Config) (*lane, error) {
 		if err != nil {
 			return nil, err
 		}
+		l.open.Add(1)
 		return &listened{Conn: conn, lane: l}, nil
 	}}
 	rt, err := transport.New(&tc)
@@ -42,6 +49,30 @@ func openLane(tc transport.Config) (*lane, error) {
 	}
 	l.rt = rt
 	return l, nil
+}
+
+// roundTrip sends r. Of the calls that find no connection one opens it while the others wait: net/http would dial for each
+// of them, as it does not know yet that they can share.
+func (l *lane) roundTrip(r *http.Request) (*http.Response, error) {
+	if l.connecting == nil || l.connected.Load() {
+		return l.rt.RoundTrip(r)
+	}
+	select {
+	case l.connecting <- struct{}{}:
+	case <-r.Context().Done():
+		return nil, &net.OpError{Op: "dial", Err: context.Cause(r.Context())}
+	}
+	release := sync.OnceFunc(func() { <-l.connecting })
+	defer release()
+	if l.connected.Load() {
+		release()
+		return l.rt.RoundTrip(r)
+	}
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		l.connected.Store(true)
+		release()
+	}}
+	return l.rt.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 }
 
 // leave gives a place on the lane back.
@@ -56,10 +87,20 @@ func (l *lane) silent(d time.Duration) bool {
 	return time.Since(epoch)-time.Duration(l.heard.Load()) >= d
 }
 
-// listened is a connection that notes when something comes.
+// listened is a connection that notes when something comes, and when it ends.
 type listened struct {
 	net.Conn
-	lane *lane
+	lane   *lane
+	closed sync.Once
+}
+
+func (c *listened) Close() error {
+	c.closed.Do(func() {
+		if c.lane.open.Add(-1) <= 0 {
+			c.lane.connected.Store(false)
+		}
+	})
+	return c.Conn.Close()
 }
 
 func (c *listened) Read(p []byte) (int, error) {
