@@ -110,13 +110,14 @@ func encodeProtobuf(obj runtime.Object, gvk schema.GroupVersionKind) ([]byte, er
 	const tail = 4 // empty content encoding and content type, as the API server writes them
 
 	body := make([]byte, head+size+tail)
-	b := append(body[:0], envelope...)
+	b := body[:0]
+	b = append(b, envelope...)
 	b = append(b, tagTypeMeta)
 	b = binary.AppendUvarint(b, uint64(typeSize))
 	b = appendString(b, tagAPIVersion, apiVersion)
 	b = appendString(b, tagKind, kind)
 	b = append(b, tagRaw)
-	b = binary.AppendUvarint(b, uint64(size))
+	binary.AppendUvarint(b, uint64(size))
 	n, err := m.MarshalToSizedBuffer(body[head : head+size])
 	if err != nil {
 		return nil, err

@@ -133,7 +133,7 @@ func FuzzWatch(f *testing.F) {
 		}
 		got, err := events(bytes.NewReader(stream))
 		again, errAgain := events(iotest.OneByteReader(bytes.NewReader(stream)))
-		if (err == io.EOF) != (errAgain == io.EOF) {
+		if isEnd(err) != isEnd(errAgain) {
 			t.Fatalf("whole: %v, byte by byte: %v", err, errAgain)
 		}
 		if diff := cmp.Diff(got, again); diff != "" {

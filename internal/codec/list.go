@@ -23,8 +23,7 @@ func DecodeList(r io.Reader, contentType string, newItem func() runtime.Object, 
 	l := listDecoder{source: newSource(r), newItem: newItem, yield: yield}
 	var err error
 	if l.item, err = newItemDecoder(contentType, gvk); err != nil {
-		l.source.fill()
-		return l.meta, fmt.Errorf("decode a list: %w; %s", err, quote(l.source.buf[:l.source.end]))
+		return l.meta, fmt.Errorf("decode a list: %w; %s", err, quote(l.source.start()))
 	}
 	if l.item.format == formatProtobuf {
 		err = l.protobuf()
@@ -101,7 +100,7 @@ func (l *listDecoder) json() error {
 // jsonEnd makes sure that nothing follows.
 func (l *listDecoder) jsonEnd() error {
 	switch c, err := l.source.peek(); {
-	case err == io.EOF:
+	case isEnd(err):
 		return nil
 	case err != nil:
 		return l.source.unexpected(err)

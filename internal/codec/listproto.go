@@ -19,11 +19,10 @@ func (l *listDecoder) protobuf() error {
 		return err
 	}
 	if string(prefix) != envelope {
-		s.fill()
-		return fmt.Errorf("expected the envelope %q, %s", envelope, quote(s.buf[:s.end]))
+		return fmt.Errorf("expected the envelope %q, %s", envelope, quote(s.start()))
 	}
 	for !l.stopped {
-		if s.pos == s.end && s.fill() == io.EOF {
+		if s.pos == s.end && isEnd(s.fill()) {
 			break
 		}
 		if err := l.envelopeField(); err != nil {

@@ -39,9 +39,9 @@ func TestDecodeListMemory(t *testing.T) {
 	body := podList(t, 1, JSON)
 	at := bytes.Index(body, []byte(`"items":[`)) + len(`"items":[`)
 	end := bytes.LastIndex(body, []byte(`]}`))
-	item := append(body[at:end:end], ',')
+	item := bytes.Join([][]byte{body[at:end], nil}, []byte(","))
 	live := func(n int) uint64 {
-		r := &repeated{head: body[:at], item: item, tail: append(body[at:end:end], "]}"...), n: n - 1}
+		r := &repeated{head: body[:at], item: item, tail: body[at : end+2], n: n - 1}
 		var most uint64
 		items := 0
 		_, err := DecodeList(r, JSON, newPod, podKind, func(kruntime.Object) bool {

@@ -69,9 +69,22 @@ func (s *source) makeRoom() {
 	s.buf, s.pos, s.end = target, 0, kept
 }
 
+// isEnd tells whether err is the end of a stream.
+func isEnd(err error) bool {
+	return err == io.EOF //nolint:errorlint // the end is io.EOF itself, as io.Reader says; a wrapped one is an error of something else
+}
+
+// start returns what the stream starts with, for an error about it.
+func (s *source) start() []byte {
+	if err := s.fill(); err != nil && s.end == 0 {
+		return nil
+	}
+	return s.buf[:s.end]
+}
+
 // unexpected turns the end of the stream into io.ErrUnexpectedEOF and says where it was.
 func (s *source) unexpected(err error) error {
-	if err == io.EOF {
+	if isEnd(err) {
 		err = io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("at byte %d of the stream: %w", s.offset+int64(s.end), err)

@@ -39,8 +39,7 @@ func NewWatchDecoder(r io.Reader, contentType string, newItem func() runtime.Obj
 	d := &WatchDecoder{source: newSource(r), contentType: contentType, newItem: newItem}
 	var err error
 	if d.item, err = newItemDecoder(contentType, gvk); err != nil {
-		d.source.fill()
-		d.err = fmt.Errorf("decode a watch: %w; %s", err, quote(d.source.buf[:d.source.end]))
+		d.err = fmt.Errorf("decode a watch: %w; %s", err, quote(d.source.start()))
 	}
 	return d
 }
@@ -63,7 +62,7 @@ func (d *WatchDecoder) Next() (WatchEvent, error) {
 	case err == nil:
 		d.events++
 		return ev, nil
-	case err != io.EOF:
+	case !isEnd(err):
 		err = fmt.Errorf("decode event %d of a watch of %s from %s: %w", d.events, d.what(), d.contentType, err)
 	}
 	d.err = err
@@ -81,7 +80,7 @@ func (d *WatchDecoder) what() string {
 func (d *WatchDecoder) json() (WatchEvent, error) {
 	c, err := d.source.peek()
 	switch {
-	case err == io.EOF:
+	case isEnd(err):
 		return WatchEvent{}, io.EOF
 	case err != nil:
 		return WatchEvent{}, d.source.unexpected(err)
@@ -108,7 +107,7 @@ func (d *WatchDecoder) protobuf() (WatchEvent, error) {
 	s := d.source
 	if s.pos == s.end {
 		switch err := s.fill(); {
-		case err == io.EOF:
+		case isEnd(err):
 			return WatchEvent{}, io.EOF
 		case err != nil:
 			return WatchEvent{}, s.unexpected(err)

@@ -84,7 +84,7 @@ func TestWatch(t *testing.T) {
 				}
 			}
 			for range 2 {
-				if _, err := d.Next(); err != io.EOF {
+				if _, err := d.Next(); !isEnd(err) {
 					t.Errorf("%s %s: got %v, want io.EOF", contentType, name, err)
 				}
 			}
@@ -109,7 +109,7 @@ func TestWatchCut(t *testing.T) {
 			}
 			n--
 			clean := cut == 0 || cut == boundary || contentType == JSON && (cut == boundary-1 || cut == len(stream)-1)
-			if clean != (err == io.EOF) || !clean && !errors.Is(err, io.ErrUnexpectedEOF) {
+			if clean != isEnd(err) || !clean && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatalf("%s cut at %d: %v", contentType, cut, err)
 			}
 			if whole := 0; true {
@@ -163,7 +163,7 @@ func ExampleWatchDecoder() {
 	d := NewWatchDecoder(stream, JSON, func() runtime.Object { return &corev1.ConfigMap{} }, schema.GroupVersionKind{})
 	for {
 		ev, err := d.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		fmt.Println(ev.Type, ev.Object.(*corev1.ConfigMap).Name)

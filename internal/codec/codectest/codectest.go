@@ -29,7 +29,13 @@ type Kind struct {
 }
 
 // New returns an empty object.
-func (k Kind) New() runtime.Object { return reflect.New(k.Type).Interface().(runtime.Object) }
+func (k Kind) New() runtime.Object {
+	obj, err := all.New(k.GVK)
+	if err != nil {
+		panic(err) // the kind is from this very scheme
+	}
+	return obj
+}
 
 // all has client-go's kinds, those groups of k8s.io/api that it leaves out, and metadata-only objects.
 var all = func() *runtime.Scheme {

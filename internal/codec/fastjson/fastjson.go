@@ -25,10 +25,13 @@ const failed = -1
 // maxDepth bounds the nesting. sigs.k8s.io/json, which goes on where this ends, has a bound of its own.
 const maxDepth = 500
 
-var decoders = sync.Pool{New: func() any { return new(decoder) }}
+var decoders sync.Pool // of *decoder
 
 func start(data []byte) *decoder {
-	d := decoders.Get().(*decoder)
+	d, ok := decoders.Get().(*decoder)
+	if !ok {
+		d = new(decoder)
+	}
 	d.data, d.depth = data, 0
 	return d
 }
@@ -59,11 +62,8 @@ func object(data []byte) (map[string]any, bool) {
 	if pos >= len(data) || data[pos] != '{' {
 		return nil, false
 	}
-	v, pos := d.untyped(pos)
-	if pos == failed || d.space(pos) != len(data) {
-		return nil, false
-	}
-	return v.(map[string]any), true
+	m, pos := d.untypedObject(pos)
+	return m, pos != failed && d.space(pos) == len(data)
 }
 
 // Unmarshal decodes data into what into, a non-nil pointer, points to, which must be zero. data is not kept.

@@ -179,7 +179,7 @@ type (
 		Node       node              `json:"node"`
 		Any        any               `json:"any"`
 		Object     runtime.Object    `json:"-"`
-		Dash       string            `json:"-,"`
+		Dash       string            `json:"-,"` //nolint:staticcheck // this is how a name "-" is written
 		Number     json.Number       `json:"number"`
 		Textual    textual           `json:"textual"`
 		Upper      upper             `json:"upper"`
@@ -196,7 +196,7 @@ type (
 		Quantities corev1.ResourceList
 		IntOr      intstr.IntOrString   `json:"intOr"`
 		Extension  runtime.RawExtension `json:"extension"`
-		unexported string
+		unexported string               //nolint:unused // JSON must not find it
 	}
 	quoted struct {
 		N int    `json:"n,string"`

@@ -60,8 +60,9 @@ var (
 
 // planFor returns the plan of t, which is opLeave if nothing about it can be done better.
 func planFor(t reflect.Type) *plan {
-	if p, ok := plans.Load(t); ok {
-		return p.(*plan)
+	stored, _ := plans.Load(t)
+	if p, ok := stored.(*plan); ok {
+		return p
 	}
 	compile.Lock()
 	defer compile.Unlock()

@@ -68,13 +68,11 @@ func (d *decoder) leave(p *plan, target unsafe.Pointer, pos int) int {
 		return failed
 	}
 	into := reflect.NewAt(p.typ, target).Interface()
-	var err error
-	if p.op == opUnmarshaler {
-		err = into.(json.Unmarshaler).UnmarshalJSON(d.data[pos:next])
-	} else {
-		err = utiljson.Unmarshal(d.data[pos:next], into)
+	decode := func(value []byte) error { return utiljson.Unmarshal(value, into) }
+	if u, ok := into.(json.Unmarshaler); ok && p.op == opUnmarshaler {
+		decode = u.UnmarshalJSON
 	}
-	if err != nil {
+	if decode(d.data[pos:next]) != nil {
 		return failed
 	}
 	return next
@@ -258,18 +256,17 @@ func (d *decoder) time(target *metav1.Time, pos int) int {
 // quantity reads the string or number that a Quantity is written as. Its own method does not know escapes; what has any
 // is left to it.
 func (d *decoder) quantity(target *resource.Quantity, pos int) int {
-	from, to, next := pos, pos, failed
+	from := pos
+	to, _ := d.number(pos)
+	next := to
 	if d.at(pos) == '"' {
 		end, escapes := d.stringEnd(pos + 1)
-		if end == failed || escapes {
+		if escapes {
 			return failed
 		}
 		from, to, next = pos+1, end, end+1
-	} else {
-		next, _ = d.number(pos)
-		to = next
 	}
-	if next == failed {
+	if to == failed {
 		return failed
 	}
 	q, err := resource.ParseQuantity(d.text.String(d.data[from:to], len(d.data)-from))

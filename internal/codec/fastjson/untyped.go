@@ -18,9 +18,11 @@ func (d *decoder) untyped(pos int) (any, int) {
 		}
 		return d.text.String(content, len(d.data)-pos), next
 	case '{':
-		return d.untypedObject(pos)
+		m, next := d.untypedObject(pos)
+		return m, next
 	case '[':
-		return d.untypedArray(pos)
+		a, next := d.untypedArray(pos)
+		return a, next
 	case 't':
 		return true, d.literal(pos, "true")
 	case 'f':
@@ -50,7 +52,7 @@ func (d *decoder) untypedNumber(pos int) (any, int) {
 	return f, next
 }
 
-func (d *decoder) untypedObject(pos int) (any, int) {
+func (d *decoder) untypedObject(pos int) (map[string]any, int) {
 	first := len(d.members)
 	next := d.each(pos, '}', func(pos int) int {
 		content, next := d.str(pos)
@@ -79,7 +81,7 @@ func (d *decoder) untypedObject(pos int) (any, int) {
 	return m, next
 }
 
-func (d *decoder) untypedArray(pos int) (any, int) {
+func (d *decoder) untypedArray(pos int) ([]any, int) {
 	first := len(d.members)
 	next := d.each(pos, ']', func(pos int) int {
 		value, next := d.untyped(pos)

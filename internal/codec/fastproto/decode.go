@@ -45,11 +45,14 @@ type decoder struct {
 	quantities quantities // kept too
 }
 
-var decoders = sync.Pool{New: func() any { return new(decoder) }}
+var decoders sync.Pool // of *decoder
 
 // fast decodes data into the zero struct at base.
 func fast(p *plan, base unsafe.Pointer, data []byte) (stopped int, ok bool) {
-	d := decoders.Get().(*decoder)
+	d, found := decoders.Get().(*decoder)
+	if !found {
+		d = new(decoder)
+	}
 	d.data = data
 	ok = d.message(p, base, 0, len(data))
 	d.data = nil
@@ -236,7 +239,7 @@ func (d *decoder) value(f *field, target unsafe.Pointer, start, stop int) bool {
 		if f.elem.Kind() == reflect.Slice && v.Elem().IsNil() {
 			v.Elem().Set(reflect.MakeSlice(f.elem, 0, 0)) // a list message that is there is not nil
 		}
-		if v.Interface().(unmarshaler).Unmarshal(d.data[start:stop]) != nil {
+		if u, ok := v.Interface().(unmarshaler); !ok || u.Unmarshal(d.data[start:stop]) != nil {
 			return d.fail(start)
 		}
 	}

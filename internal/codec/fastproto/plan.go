@@ -79,8 +79,9 @@ var (
 
 // planFor returns the plan of struct type t, or nil.
 func planFor(t reflect.Type) *plan {
-	if c, ok := plans.Load(t); ok {
-		return c.(compiled).plan
+	stored, _ := plans.Load(t)
+	if c, ok := stored.(compiled); ok {
+		return c.plan
 	}
 	compile.Lock()
 	defer compile.Unlock()

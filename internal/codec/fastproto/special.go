@@ -13,7 +13,7 @@ import (
 func (d *decoder) timestamp(start, stop int) (seconds int64, nanos int32, ok bool) {
 	for pos := start; pos < stop; {
 		at := pos
-		v := uint64(0)
+		var v uint64
 		if pos+2 == stop && d.data[pos+1] < 0x80 {
 			v, pos = uint64(d.data[pos+1]), stop
 		} else if v, pos = d.uvarint(pos+1, stop); pos == 0 {
