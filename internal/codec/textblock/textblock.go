@@ -13,6 +13,8 @@ const (
 	// size is how much text shares one allocation, and so the most that a string kept for longer than its object keeps
 	// alive with it.
 	size = 1024
+	// least is the smallest block for an object that has more text than the one before.
+	least = 128
 	// own is the length from which a string has its own allocation.
 	own = 256
 	// common is the length up to which strings are shared.
@@ -24,6 +26,8 @@ const (
 // Strings makes strings. Its zero value is ready; it is not safe for concurrent use.
 type Strings struct {
 	block []byte // rest of the current block
+	used  int    // bytes packed for this object
+	last  int    // and for the one before, which the next is taken to be like
 	known [places]place
 }
 
@@ -35,7 +39,7 @@ type place struct {
 }
 
 // Done is called when an object is complete: the next one shares no block with it.
-func (s *Strings) Done() { s.block = nil }
+func (s *Strings) Done() { s.block, s.used, s.last = nil, 0, s.used }
 
 // String returns b as a string. bound is at least as much as all strings still to come take together, b included: no
 // block is made larger than that.
@@ -63,8 +67,13 @@ func (s *Strings) pack(b []byte, bound int) string {
 		return string(b)
 	}
 	if len(b) > len(s.block) {
-		s.block = make([]byte, max(len(b), min(size, bound)))
+		expected := bound
+		if s.last > 0 {
+			expected = min(bound, max(s.last-s.used, least))
+		}
+		s.block = make([]byte, max(len(b), min(size, expected)))
 	}
+	s.used += len(b)
 	n := copy(s.block, b)
 	packed := unsafe.String(&s.block[0], n)
 	s.block = s.block[n:]
