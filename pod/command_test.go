@@ -214,7 +214,7 @@ func TestStalledReader(t *testing.T) {
 	read, write := io.Pipe()
 	var stderr bytes.Buffer
 	closed := make(chan struct{})
-	cmd := pod.Shell(target, "echo begin >&2; dd if=/dev/zero bs=1M count=60 2>/dev/null; echo end >&2; exit 3")
+	cmd := pod.Shell(target, "echo begin >&2; dd if=/dev/zero bs=1M count=20 2>/dev/null; echo end >&2; exit 3")
 	cmd.Stdout = write
 	cmd.Stderr = writerFunc(func(p []byte) (int, error) {
 		stderr.Write(p)
@@ -238,7 +238,7 @@ func TestStalledReader(t *testing.T) {
 	}()
 	check(t, cmd.Wait(), 3)
 	_ = write.Close()
-	if got := <-n; got != 60<<20 {
+	if got := <-n; got != 20<<20 {
 		t.Errorf("%d bytes of standard output", got)
 	}
 }

@@ -24,7 +24,9 @@ type Spool struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	chunks  [][]byte
-	size    int // bytes in chunks
+	size    int    // bytes in chunks
+	used    []byte // what was taken last: it is free when the next is taken
+	free    [][]byte
 	file    *os.File
 	read    int64
 	written int64
@@ -69,7 +71,11 @@ func (s *Spool) Write(p []byte) (int, error) {
 // waitABit waits for room for as long as patience lasts.
 func (s *Spool) waitABit() {
 	start := time.Now()
-	wake := time.AfterFunc(patience-s.waited, s.changed.Broadcast)
+	wake := time.AfterFunc(patience-s.waited, func() {
+		s.mu.Lock() // or it could come before the wait and be lost
+		defer s.mu.Unlock()
+		s.changed.Broadcast()
+	})
 	s.changed.Wait()
 	wake.Stop()
 	s.waited += time.Since(start)
@@ -84,8 +90,18 @@ func (s *Spool) keep(p []byte) {
 		p = p[fits:]
 	}
 	if len(p) > 0 {
-		s.chunks = append(s.chunks, append(make([]byte, 0, max(chunkSize, len(p))), p...))
+		s.chunks = append(s.chunks, append(s.chunk(len(p)), p...))
 	}
+}
+
+// chunk is an empty one with room for n bytes.
+func (s *Spool) chunk(n int) []byte {
+	if last := len(s.free) - 1; last >= 0 && cap(s.free[last]) >= n {
+		c := s.free[last]
+		s.free = s.free[:last]
+		return c[:0]
+	}
+	return make([]byte, 0, max(chunkSize, n))
 }
 
 func (s *Spool) spill(p []byte) (int, error) {
@@ -148,12 +164,16 @@ func (s *Spool) finish(err error) {
 func (s *Spool) next(buf []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.used != nil {
+		s.free, s.used = append(s.free, s.used), nil
+	}
 	for {
 		switch {
 		case len(s.chunks) > 0:
 			p := s.chunks[0]
 			s.chunks = s.chunks[1:]
 			s.size -= len(p)
+			s.used = p
 			s.changed.Broadcast()
 			return p, nil
 		case s.written > s.read:
