@@ -79,7 +79,7 @@ func Node(t testing.TB) *Cluster {
 // Localkube is the path of the localkube that Start uses, for tests of what starts clusters by itself.
 func Localkube(t testing.TB) string {
 	t.Helper()
-	path, err := localkube()
+	path, err := localkube(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func find(name string, flags []string) (*Cluster, error) {
 	defer cancel()
 	path := os.Getenv(kubeconfigEnv)
 	if path == "" {
-		binary, err := localkube()
+		binary, err := localkube(context.Background()) // building it takes as long as it takes
 		if err != nil {
 			return nil, fmt.Errorf("kubetest: %w", err)
 		}

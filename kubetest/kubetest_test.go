@@ -2,6 +2,7 @@ package kubetest_test
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -50,5 +51,20 @@ func TestNamespace(t *testing.T) {
 	ns, err := namespaces.Get(t.Context(), name)
 	if err == nil && ns.DeletionTimestamp == nil || err != nil && !errors.Is(err, kubesdk.ErrNotFound) {
 		t.Errorf("the namespace was not deleted at the end of the test: %v", err)
+	}
+}
+
+func TestNode(t *testing.T) {
+	t.Parallel()
+	cluster := kubetest.Node(t)
+	nodes, err := kubesdk.For[*corev1.Node](cluster.Client).List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(nodes.Items) == 0 {
+		t.Error("the cluster has no node")
+	}
+	if plain := kubetest.Start(t); plain.Client.Server() == cluster.Client.Server() && os.Getenv("KUBESDK_TEST_KUBECONFIG") == "" {
+		t.Error("it is the cluster without a node")
 	}
 }

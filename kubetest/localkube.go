@@ -71,7 +71,7 @@ const (
 )
 
 // localkube finds the binary, or builds it.
-func localkube() (string, error) {
+func localkube(ctx context.Context) (string, error) {
 	if path := os.Getenv("LOCALKUBE"); path != "" {
 		if _, err := os.Stat(path); err != nil {
 			return "", fmt.Errorf("$LOCALKUBE: %w", err)
@@ -81,13 +81,13 @@ func localkube() (string, error) {
 	if path, err := exec.LookPath("localkube"); err == nil {
 		return path, nil
 	}
-	return buildLocalkube()
+	return buildLocalkube(ctx)
 }
 
 // buildLocalkube builds from the checkout that this module is in, or else from the release of the same version.
-func buildLocalkube() (string, error) {
+func buildLocalkube(ctx context.Context) (string, error) {
 	const hint = "install it with go install " + localkubePkg + "@latest, or set LOCALKUBE to its path"
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}\n{{.Version}}", rootModule).Output()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}\n{{.Version}}", rootModule).Output()
 	if err != nil {
 		return "", fmt.Errorf("localkube is not on the PATH, and go list does not find the module to build it from: %w; %s", err, hint)
 	}
@@ -99,7 +99,7 @@ func buildLocalkube() (string, error) {
 	if err := os.MkdirAll(filepath.Join(cache, "kubesdk"), 0o755); err != nil {
 		return "", err
 	}
-	cmd, target := buildCommand(filepath.Join(cache, "kubesdk"), dir, version)
+	cmd, target := buildCommand(ctx, filepath.Join(cache, "kubesdk"), dir, version)
 	unlock, err := lock(target + ".lock")
 	if err != nil {
 		return "", fmt.Errorf("build localkube: %w; %s", err, hint)
@@ -117,12 +117,12 @@ func buildLocalkube() (string, error) {
 }
 
 // buildCommand says how to build localkube beside the root module in dir, and where the binary will be.
-func buildCommand(cache, dir, version string) (cmd *exec.Cmd, target string) {
+func buildCommand(ctx context.Context, cache, dir, version string) (cmd *exec.Cmd, target string) {
 	module := filepath.Join(dir, "cluster")
 	if _, err := os.Stat(filepath.Join(module, "go.mod")); err == nil {
 		sum := sha256.Sum256([]byte(module))
 		target = filepath.Join(cache, "localkube-"+hex.EncodeToString(sum[:4]))
-		cmd = exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", target, "./cmd/localkube")
+		cmd = exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", target, "./cmd/localkube")
 		cmd.Dir = module
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 		return cmd, target
@@ -131,7 +131,7 @@ func buildCommand(cache, dir, version string) (cmd *exec.Cmd, target string) {
 		version = "latest"
 	}
 	bin := filepath.Join(cache, version)
-	cmd = exec.Command("go", "install", "-trimpath", "-ldflags", "-s -w", localkubePkg+"@"+version)
+	cmd = exec.CommandContext(ctx, "go", "install", "-trimpath", "-ldflags", "-s -w", localkubePkg+"@"+version)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+bin)
 	return cmd, filepath.Join(bin, "localkube")
 }

@@ -2,6 +2,7 @@ package kubetest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,20 +74,20 @@ func TestKeepEndsWithCluster(t *testing.T) {
 func TestFindsLocalkube(t *testing.T) {
 	path := script(t, "")
 	t.Setenv("LOCALKUBE", path)
-	if got, err := localkube(); got != path || err != nil {
+	if got, err := localkube(t.Context()); got != path || err != nil {
 		t.Errorf("LOCALKUBE: got %q, %v", got, err)
 	}
 	t.Setenv("LOCALKUBE", path+"-gone")
-	if got, err := localkube(); err == nil || !strings.Contains(err.Error(), "$LOCALKUBE") {
+	if got, err := localkube(t.Context()); err == nil || !strings.Contains(err.Error(), "$LOCALKUBE") {
 		t.Errorf("a LOCALKUBE that is not there: got %q, %v", got, err)
 	}
 	t.Setenv("LOCALKUBE", "")
 	t.Setenv("PATH", filepath.Dir(path))
-	if got, err := localkube(); got != path || err != nil {
+	if got, err := localkube(t.Context()); got != path || err != nil {
 		t.Errorf("PATH: got %q, %v", got, err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if got, err := localkube(); err == nil || !strings.Contains(err.Error(), "set LOCALKUBE") {
+	if got, err := localkube(t.Context()); err == nil || !strings.Contains(err.Error(), "set LOCALKUBE") {
 		t.Errorf("nothing anywhere: got %q, %v", got, err)
 	}
 }
@@ -100,14 +101,38 @@ func TestBuildCommand(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(checkout, "cluster", "go.mod"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd, target := buildCommand("cache", checkout, "")
+	cmd, target := buildCommand(t.Context(), "cache", checkout, "")
 	if got := strings.Join(cmd.Args, " "); cmd.Dir != filepath.Join(checkout, "cluster") || !strings.HasSuffix(got, "-o "+target+" ./cmd/localkube") {
 		t.Errorf("in a checkout: %s in %s", got, cmd.Dir)
 	}
 	for version, want := range map[string]string{"v1.2.3": "v1.2.3", "": "latest"} {
-		cmd, target = buildCommand("cache", t.TempDir(), version)
+		cmd, target = buildCommand(t.Context(), "cache", t.TempDir(), version)
 		if got := strings.Join(cmd.Args, " "); !strings.HasSuffix(got, " "+localkubePkg+"@"+want) || target != filepath.Join("cache", want, "localkube") {
 			t.Errorf("of version %q: %s to %s", version, got, target)
 		}
+	}
+}
+
+// outcome records how a test would have ended.
+type outcome struct {
+	testing.TB
+	skipped, failed string
+}
+
+func (o *outcome) Helper()                           {}
+func (o *outcome) Skipf(format string, args ...any)  { o.skipped = fmt.Sprintf(format, args...) }
+func (o *outcome) Fatalf(format string, args ...any) { o.failed = fmt.Sprintf(format, args...) }
+
+func TestWithoutNode(t *testing.T) {
+	reason := errors.New("runc is missing")
+	t.Setenv("CI", "")
+	here := &outcome{TB: t}
+	if unavailable(here, reason); here.failed != "" || here.skipped != "no node: runc is missing" {
+		t.Errorf("on a machine of somebody: %+v", here)
+	}
+	t.Setenv("CI", "true")
+	ci := &outcome{TB: t}
+	if unavailable(ci, reason); !strings.Contains(ci.failed, "runc is missing") {
+		t.Errorf("in CI: %+v", ci)
 	}
 }

@@ -195,7 +195,7 @@ func TestAttemptTimeout(t *testing.T) {
 		tr := newTransport(t, func(r *http.Request) (*http.Response, error) {
 			if attempts++; attempts < 3 {
 				res := answer(200, nil, "")
-				res.Body = hanging{r.Context()}
+				res.Body = hanging{r.Context().Done()}
 				return res, nil
 			}
 			return answer(200, nil, "whole"), nil
@@ -215,11 +215,11 @@ func TestAttemptTimeout(t *testing.T) {
 }
 
 // hanging is a body of which nothing comes until the request's context ends.
-type hanging struct{ ctx context.Context }
+type hanging struct{ done <-chan struct{} }
 
 func (h hanging) Read([]byte) (int, error) {
-	<-h.ctx.Done()
-	return 0, h.ctx.Err()
+	<-h.done
+	return 0, context.Canceled
 }
 func (hanging) Close() error { return nil }
 
@@ -232,7 +232,7 @@ func TestIdleTimeout(t *testing.T) {
 			res.Body = struct {
 				io.Reader
 				io.Closer
-			}{io.MultiReader(strings.NewReader("one"), hanging{r.Context()}), hanging{}}
+			}{io.MultiReader(strings.NewReader("one"), hanging{r.Context().Done()}), hanging{}}
 			return res, nil
 		})
 		res, err := tr.Do(t.Context(), read, Policy{Stream: true, IdleTimeout: time.Minute, AttemptTimeout: time.Second})
