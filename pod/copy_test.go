@@ -25,9 +25,12 @@ import (
 	"github.com/kubesdk/kubesdk/pod"
 )
 
+// helperPath is where the helper is built, and removed when the tests have ended.
+var helperPath = filepath.Join(os.TempDir(), fmt.Sprintf("podhelper-test-%d", os.Getpid()))
+
 // helperBinary is built once.
 var helperBinary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(os.TempDir(), fmt.Sprintf("podhelper-test-%d", os.Getpid()))
+	path := helperPath
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "./podhelper")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

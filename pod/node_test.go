@@ -191,6 +191,7 @@ var shared struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	_ = os.Remove(helperPath) // it is there if a test has built it
 	if shared.namespace != "" {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		if err := kubesdk.For[*corev1.Namespace](shared.client).Delete(ctx, shared.namespace); err != nil {
