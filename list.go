@@ -161,7 +161,7 @@ func (l *lister) page(ctx context.Context, yield func(Object) bool) (metav1.List
 		case again && turn < max(2, allowed) && err.Is(ErrGone) && l.renew(err) && l.again():
 		case again && sent < allowed && err.Code == 0 && transport.Interrupted(err.cause) && l.again() && wait(ctx, policy.Backoff(sent)):
 		case l.yielded > 0 && !l.pages:
-			err.cause = fmt.Errorf("the list broke off after %d objects: %w (with kubesdk.Limit it is read in pages, which can be read again)", l.yielded, err.cause)
+			err.cause = fmt.Errorf("after %d objects: %w (with kubesdk.Limit a list is read in pages, which can be read again)", l.yielded, err.cause)
 			return meta, err
 		default:
 			return meta, err
@@ -215,12 +215,15 @@ func listPage(ctx context.Context, h handle, s *settings, p transport.Policy, ne
 		return meta, asError(err)
 	}
 	defer func() { _ = res.Body.Close() }() // an unread rest is not wanted
-	meta, err = codec.DecodeList(res.Body, res.ContentType(), func() runtime.Object { return newObject() }, c.body, func(obj runtime.Object) bool {
+	body := &failing{Reader: res.Body}
+	meta, err = codec.DecodeList(body, res.ContentType(), func() runtime.Object { return newObject() }, c.body, func(obj runtime.Object) bool {
 		return yield(obj.(Object)) //nolint:forcetypeassert // newObject made it
 	})
 	switch {
 	case errors.Is(err, codec.ErrContentType):
 		return meta, c.notKubernetes(res, err)
+	case err != nil && body.err != nil: // where in an item does not matter
+		return meta, c.broken(fmt.Errorf("the answer broke off: %w", body.err), res.Attempts)
 	case err != nil:
 		return meta, c.broken(err, res.Attempts)
 	}

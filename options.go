@@ -242,7 +242,8 @@ func Timeout(d time.Duration) CallOption {
 	return callOption{option: func(s *settings) { s.timeout = d }}
 }
 
-// AttemptTimeout bounds each attempt of a call, its answer included. The default is none but [Timeout].
+// AttemptTimeout bounds each attempt of a call, its answer included. The default is none but [Timeout]. It does not bound
+// [Resource.All] and the watches either.
 func AttemptTimeout(d time.Duration) CallOption {
 	return callOption{option: func(s *settings) { s.attemptTimeout = d }}
 }

@@ -91,10 +91,8 @@ func (r Resource[T]) WatchOnce(ctx context.Context, opts ...WatchOption) iter.Se
 	return func(yield func(Event[T], error) bool) {
 		s := withOptions(r.h.settings, opts)
 		w := newWatcher(r.h, s, func() Object { return newObject[T]() })
-		policy := s.policy()
-		policy.IdleTimeout = s.idleTimeout
 		left := false
-		o := w.stream(ctx, watchStep{phase: phaseFollow, version: s.resourceVersion}, policy, func(typ EventType, obj Object) bool {
+		o := w.stream(ctx, watchStep{phase: phaseFollow, version: s.resourceVersion}, w.policy(), func(typ EventType, obj Object) bool {
 			event := Event[T]{Type: typ, ResourceVersion: obj.GetResourceVersion()}
 			if typ != Bookmark {
 				event.Object = obj.(T) //nolint:forcetypeassert // newObject made it

@@ -34,6 +34,13 @@ func newWatcher(h handle, s *settings, newObject func() Object) *watcher {
 	return w
 }
 
+// policy is how the requests of a watch are sent: only silence limits them.
+func (w *watcher) policy() transport.Policy {
+	p := w.s.policy()
+	p.AttemptTimeout, p.IdleTimeout = 0, w.s.idleTimeout
+	return p
+}
+
 // run watches until yield returns false, ctx is done, or there is no going on.
 func (w *watcher) run(ctx context.Context, yield func(change, error) bool) {
 	backoff := w.s.policy().Backoff
@@ -88,8 +95,8 @@ func (w *watcher) request(ctx context.Context, step watchStep, yield func(change
 		}
 		return true
 	}
-	policy := w.s.policy()
-	policy.Attempts, policy.IdleTimeout = 1, w.s.idleTimeout
+	policy := w.policy()
+	policy.Attempts = 1
 	if step.phase == phaseList {
 		return w.page(ctx, step, policy, tell), left
 	}
@@ -128,7 +135,13 @@ func (w *watcher) stream(ctx context.Context, step watchStep, policy transport.P
 		return outcome{err: asError(err)}
 	}
 	start := time.Now()
-	defer func() { w.s.log.done(ctx, c, nil, nil, plain(o.err), time.Since(start)) }()
+	defer func() {
+		failed := o.err
+		if ctx.Err() != nil || o.idle || step.phase == phaseStream && failed != nil && streamRefused(failed) {
+			failed = nil // part of normal life
+		}
+		w.s.log.done(ctx, c, nil, nil, plain(failed), time.Since(start))
+	}()
 	c.spec.Query.Set("watch", "true")
 	c.spec.Query.Set("allowWatchBookmarks", "true")
 	c.spec.Query.Del("resourceVersion")
@@ -160,12 +173,10 @@ func (w *watcher) events(c *call, res *transport.Response, yield func(EventType,
 		switch {
 		case err == io.EOF: //nolint:errorlint // the decoder returns it bare between two events
 			return outcome{}
+		case body.err != nil: // where in an event does not matter
+			return outcome{err: c.broken(fmt.Errorf("the stream broke off: %w", body.err), res.Attempts), idle: errors.Is(body.err, transport.ErrTimeout)}
 		case err != nil:
-			return outcome{
-				err:    c.broken(err, res.Attempts),
-				idle:   errors.Is(err, transport.ErrTimeout),
-				unread: body.err == nil && !errors.Is(err, io.ErrUnexpectedEOF),
-			}
+			return outcome{err: c.broken(err, res.Attempts), unread: !errors.Is(err, io.ErrUnexpectedEOF)}
 		case event.Status != nil:
 			return outcome{err: c.told(event.Status), unread: true}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,7 +79,9 @@ func TestForReturnsAtOnceWhatIsTrue(t *testing.T) {
 func TestForSeesAChange(t *testing.T) {
 	t.Parallel()
 	pods := create(t, pod("web"))
-	go func() {
+	var change sync.WaitGroup
+	defer change.Wait()
+	change.Go(func() {
 		time.Sleep(300 * time.Millisecond)
 		p, err := pods.Get(t.Context(), "web")
 		if err != nil {
@@ -90,7 +93,7 @@ func TestForSeesAChange(t *testing.T) {
 		if _, err := pods.Status().Replace(t.Context(), p); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
 	running := func(p *corev1.Pod, exists bool) (bool, error) {
 		return exists && p.Status.Phase == corev1.PodRunning, nil
 	}

@@ -69,7 +69,6 @@ func (t *Transport) attempt(ctx context.Context, r *request.Request, p *Policy) 
 	}
 	a.idle.stop()
 	if p.Stream {
-		a.untimed()
 		res.Body = a
 		return res, true, nil
 	}
@@ -107,15 +106,10 @@ func (a *attempt) failed(err error) error {
 	return err
 }
 
-// untimed lets it go on for as long as something comes.
-func (a *attempt) untimed() {
+func (a *attempt) end() {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
-}
-
-func (a *attempt) end() {
-	a.untimed()
 	a.idle.stop()
 	if a.stop != nil {
 		a.stop(nil)

@@ -23,7 +23,7 @@ type Policy struct {
 	Attempts       int                             // at most; below 1 means 1
 	Backoff        func(attempt int) time.Duration // before attempt+1; attempt counts from 1. nil: no wait
 	Statuses       []int                           // retried for any verb, beside those of the rules
-	AttemptTimeout time.Duration                   // of one attempt including its body, if that is not streamed; 0: none
+	AttemptTimeout time.Duration                   // of one attempt including its body; 0: none
 	IdleTimeout    time.Duration                   // longest silence of the server; 0: any
 	Stream         bool                            // leave reading the body to the caller, who wants it as it comes
 	Limiter        interface {                     // asked before each attempt; nil: no limit
