@@ -26,15 +26,15 @@ const clusterName = "kubesdk-bench"
 var errShort = errors.New("not all goals are met")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) (err error) {
+func run() (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	quick := flag.Bool("quick", false, "measure every goal on less work")
 	module := flag.String("module", ".", "folder of the bench module")
 	out := flag.String("out", "", "page to write; default RESULTS.md, and RESULTS.quick.md with -quick")

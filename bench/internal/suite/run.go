@@ -126,11 +126,14 @@ func (s *session) serve(ctx context.Context) (kubeconfig string, stop func(), er
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended, gone := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(gone)
+		ended <- cmd.Wait()
+	}()
 	stop = func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it has ended already if this fails
-		<-ended
+		<-gone
 	}
 	for range 300 {
 		if _, err := os.Stat(kubeconfig); err == nil {

@@ -105,7 +105,7 @@ func TestGoalLines(t *testing.T) {
 		"goal a 0.700 <=0.60 short": {Name: "a", Measured: 0.7, Limit: 0.6},
 		"goal a 1.000 >=1.00 ok":    {Name: "a", Measured: 1, Limit: 1, AtLeast: true},
 		"goal a 0.900 >=1.00 short": {Name: "a", Measured: 0.9, Limit: 1, AtLeast: true},
-		"goal a NaN >=1.00 short":  {Name: "a", Measured: nan(), Limit: 1, AtLeast: true},
+		"goal a NaN >=1.00 short":   {Name: "a", Measured: nan(), Limit: 1, AtLeast: true},
 	} {
 		if got := goal.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
