@@ -34,8 +34,9 @@ demo: $(LOCALKUBE) ## Start a real Kubernetes, run every example against it, and
 	go run ./internal/demo
 
 test: $(LOCALKUBE) node-deps ## Run all tests, with the race detector, on a real Kubernetes
+# One package at a time: they share a cluster, and some of them break its connections.
 	@trap 'for n in kubetest kubetest-node; do $(LOCALKUBE) down --name $$n >/dev/null 2>&1 || true; done' EXIT; \
-	for m in $(MODULES); do echo "== go test $$m"; (cd $$m && go test -race -timeout 30m ./...) || failed="$${failed:-} $$m"; done; \
+	for m in $(MODULES); do echo "== go test $$m"; (cd $$m && go test -race -p 1 -timeout 30m ./...) || failed="$${failed:-} $$m"; done; \
 	if [ -n "$${failed:-}" ]; then echo "failed:$$failed"; exit 1; fi
 
 lint: $(BIN)/golangci-lint ## Check format, vet and lint of all modules, and that generated files are up to date
