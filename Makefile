@@ -35,7 +35,7 @@ demo: $(LOCALKUBE) ## Start a real Kubernetes, run every example against it, and
 
 test: $(LOCALKUBE) node-deps ## Run all tests, with the race detector, on a real Kubernetes
 # One package at a time: they share a cluster, and some of them break its connections.
-	@trap 'for n in kubetest kubetest-node; do $(LOCALKUBE) down --name $$n >/dev/null 2>&1 || true; done' EXIT; \
+	@trap 'for n in $$($(LOCALKUBE) status | grep -o "^kubetest[^ ]*"); do $(LOCALKUBE) down --name $$n >/dev/null 2>&1 || true; done' EXIT; \
 	for m in $(MODULES); do echo "== go test $$m"; (cd $$m && go test -race -p 1 -timeout 30m ./...) || failed="$${failed:-} $$m"; done; \
 	if [ -n "$${failed:-}" ]; then echo "failed:$$failed"; exit 1; fi
 
@@ -66,7 +66,7 @@ node-deps: ## Install what a node needs (Debian, as root); does nothing elsewher
 	else echo "node tests need root and $(NODE_PACKAGES): without them they are skipped"; fi
 
 clean: ## Stop the test clusters and remove bin/
-	@if [ -x $(LOCALKUBE) ]; then for n in kubetest kubetest-node; do $(LOCALKUBE) down --name $$n 2>/dev/null || true; done; fi
+	@if [ -x $(LOCALKUBE) ]; then for n in $$($(LOCALKUBE) status | grep -o "^kubetest[^ ]*"); do $(LOCALKUBE) down --name $$n; done; fi
 	rm -rf $(BIN)
 
 FORCE:
