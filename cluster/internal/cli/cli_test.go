@@ -128,7 +128,7 @@ func TestExitCodes(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tt := range []struct {
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // a case of the table
 		err  error
 		want int
 	}{

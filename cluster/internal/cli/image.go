@@ -99,8 +99,8 @@ func (a *app) imageBuild() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f.Close()
-			defer os.Remove(f.Name())
+			_ = f.Close()
+			defer func() { _ = os.Remove(f.Name()) }()
 			if err := buildImage(rootfs, ref, cfg, f.Name()); err != nil {
 				return err
 			}
@@ -118,8 +118,8 @@ func (a *app) imageBuild() *cobra.Command {
 	f.StringVar(&cfg.WorkDir, "workdir", "", "working directory (default /)")
 	f.StringVar(&cfg.Platform, "platform", "", "os/architecture (default this machine's)")
 	f.StringVar(&output, "output", "", "only write the archive to this file")
-	cmd.RegisterFlagCompletionFunc("cluster", a.completeNames)
-	cmd.RegisterFlagCompletionFunc("name", cobra.NoFileCompletions)
+	_ = cmd.RegisterFlagCompletionFunc("cluster", a.completeNames)
+	_ = cmd.RegisterFlagCompletionFunc("name", cobra.NoFileCompletions)
 	return cmd
 }
 
@@ -129,13 +129,13 @@ func buildImage(rootfs, ref string, cfg image.Config, output string) (err error)
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	var f io.WriteCloser
 	if f, err = os.Create(output); err != nil {
 		return err
 	}
 	if err = errors.Join(root.Write(f, ref, cfg), f.Close()); err != nil {
-		os.Remove(output)
+		_ = os.Remove(output)
 	}
 	return err
 }

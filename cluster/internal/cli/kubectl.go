@@ -36,9 +36,9 @@ func (a *app) kubectl() *cobra.Command {
 			if cfg.IdleTimeout > 0 {
 				go renew(dir, cfg.IdleTimeout)
 			}
-			os.Setenv("KUBECONFIG", dir.Kubeconfig())
+			_ = os.Setenv("KUBECONFIG", dir.Kubeconfig())
 			// What kubectl remembers of an API server it finds again by address, which the next cluster may have too.
-			os.Setenv("KUBECACHEDIR", dir.Path("kubectl-cache"))
+			_ = os.Setenv("KUBECACHEDIR", dir.Path("kubectl-cache"))
 			if code := a.run(Kubectl, args); code != 0 {
 				return exitError(code)
 			}

@@ -47,7 +47,7 @@ func (a *app) logs() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer f.Close()
+			defer func() { _ = f.Close() }()
 			if lines >= 0 {
 				if err := seekTail(f, lines); err != nil {
 					return fmt.Errorf("read the log of %s: %w", args[0], err)

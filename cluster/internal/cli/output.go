@@ -29,7 +29,7 @@ func (f *outputFormat) Set(s string) error {
 
 func (f *outputFormat) addTo(cmd *cobra.Command) {
 	cmd.Flags().VarP(f, "output", "o", "print the result as json or yaml")
-	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]cobra.Completion{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]cobra.Completion{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // print writes v in the format, which must not be "".

@@ -23,8 +23,8 @@ type progress struct {
 
 func newProgress(out io.Writer) *progress {
 	p := &progress{out: out, began: time.Now()}
-	if isTerminal(out) && os.Getenv("TERM") != "dumb" {
-		p.spin = spinner.New(spinner.CharSets[14], 100*time.Millisecond, spinner.WithWriterFile(out.(*os.File)))
+	if f, ok := out.(*os.File); ok && isTerminal(f) && os.Getenv("TERM") != "dumb" {
+		p.spin = spinner.New(spinner.CharSets[14], 100*time.Millisecond, spinner.WithWriterFile(f))
 	}
 	return p
 }
@@ -73,5 +73,5 @@ func (p *progress) stop() {
 // line prints a line that stays.
 func (p *progress) line(format string, args ...any) {
 	p.stop()
-	fmt.Fprintf(p.out, format, args...)
+	_, _ = fmt.Fprintf(p.out, format, args...)
 }

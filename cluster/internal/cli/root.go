@@ -124,8 +124,8 @@ func (a *app) command() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.name, "name", state.DefaultName, "name of the cluster")
 	flags.StringVar(&a.root, "dir", "", "directory that holds the clusters (default $XDG_STATE_HOME/localkube or ~/.local/state/localkube)")
-	root.RegisterFlagCompletionFunc("name", a.completeNames)
-	root.MarkPersistentFlagDirname("dir")
+	_ = root.RegisterFlagCompletionFunc("name", a.completeNames)
+	_ = root.MarkPersistentFlagDirname("dir")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.up(), a.down(), a.status(), a.kubeconfig(), a.logs(), a.kubectl(), a.image(), a.supervise())
 	return root

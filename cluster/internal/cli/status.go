@@ -77,27 +77,27 @@ func (a *app) statusAll(format outputFormat) error {
 		return format.print(a.out, infos)
 	}
 	if len(infos) == 0 {
-		fmt.Fprintln(a.err, "there are no clusters")
+		_, _ = fmt.Fprintln(a.err, "there are no clusters")
 		return nil
 	}
 	return table(a.out, func(w io.Writer) {
-		fmt.Fprintln(w, "NAME\tPHASE\tNODE\tAGE\tSERVER")
+		_, _ = fmt.Fprintln(w, "NAME\tPHASE\tNODE\tAGE\tSERVER")
 		for _, i := range infos {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", i.Name, i.Phase, yesNo(i.Node), age(i.Created), i.Server)
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", i.Name, i.Phase, yesNo(i.Node), age(i.Created), i.Server)
 		}
 	})
 }
 
 func (a *app) describe(info cluster.Info) error {
 	err := table(a.out, func(w io.Writer) {
-		fmt.Fprintf(w, "Name:\t%s\nPhase:\t%s\nNode:\t%s\nAge:\t%s\nServer:\t%s\nKubeconfig:\t%s\n\n",
+		_, _ = fmt.Fprintf(w, "Name:\t%s\nPhase:\t%s\nNode:\t%s\nAge:\t%s\nServer:\t%s\nKubeconfig:\t%s\n\n",
 			info.Name, info.Phase, yesNo(info.Node), age(info.Created), info.Server, info.Kubeconfig)
 	})
 	if err != nil {
 		return err
 	}
 	err = table(a.out, func(w io.Writer) {
-		fmt.Fprintln(w, "COMPONENT\tPHASE\tPID\tREADY AFTER\tMESSAGE")
+		_, _ = fmt.Fprintln(w, "COMPONENT\tPHASE\tPID\tREADY AFTER\tMESSAGE")
 		for _, c := range info.Components {
 			pid, ready := "-", "-"
 			if c.PID != 0 {
@@ -106,12 +106,12 @@ func (a *app) describe(info cluster.Info) error {
 			if c.ReadyAfter != 0 {
 				ready = fmt.Sprintf("%.1fs", c.ReadyAfter.Seconds())
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Phase, pid, ready, c.Message)
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Phase, pid, ready, c.Message)
 		}
 	})
 	for _, c := range info.Components {
 		if c.Log != "" {
-			fmt.Fprintf(a.out, "\nThe last lines of %s:\n%s", c.Name, c.Log)
+			_, _ = fmt.Fprintf(a.out, "\nThe last lines of %s:\n%s", c.Name, c.Log)
 		}
 	}
 	return err

@@ -32,17 +32,17 @@ func (a *app) supervise() *cobra.Command {
 				return node.Init(dir, []string{"supervise", args[0]})
 			case cfg.Node:
 				// Init stands for the cluster: when it ends, the kernel ends this process too.
-				if err := supervisor.Run(cmd.Context(), dir); errors.Is(err, supervisor.ErrIdle) {
+				err := supervisor.Run(cmd.Context(), dir)
+				if errors.Is(err, supervisor.ErrIdle) {
 					return exitError(node.IdleCode)
-				} else {
-					return err
 				}
+				return err
 			}
 			alive, err := dir.HoldAlive()
 			if err != nil {
 				return err
 			}
-			defer alive.Close()
+			defer func() { _ = alive.Close() }()
 			err = supervisor.Run(cmd.Context(), dir)
 			if errors.Is(err, supervisor.ErrIdle) {
 				return sweep.RemoveIdle(dir)

@@ -67,7 +67,7 @@ func (a *app) up() *cobra.Command {
 	f.DurationVar(&opts.IdleTimeout, "idle-timeout", 0,
 		"let the cluster stop by itself when for this long no command has used it and nobody has touched the file \"lease\" in its directory (0: never)")
 	format.addTo(cmd)
-	cmd.RegisterFlagCompletionFunc("api-server-arg", cobra.NoFileCompletions)
+	_ = cmd.RegisterFlagCompletionFunc("api-server-arg", cobra.NoFileCompletions)
 	return cmd
 }
 
@@ -92,7 +92,7 @@ func (a *app) hint(info cluster.Info) {
 	if a.root != "" {
 		flags += fmt.Sprintf(" --dir %q", a.root)
 	}
-	fmt.Fprintf(a.err, "\nTry:  localkube kubectl%s get namespaces\nOr:   export KUBECONFIG=%q\n", flags, info.Kubeconfig)
+	_, _ = fmt.Fprintf(a.err, "\nTry:  localkube kubectl%s get namespaces\nOr:   export KUBECONFIG=%q\n", flags, info.Kubeconfig)
 }
 
 func (a *app) down() *cobra.Command {

@@ -27,7 +27,7 @@ func reservePort(listen bool) (*os.File, int, error) {
 	}
 	f := os.NewFile(uintptr(fd), "port")
 	fail := func(err error) (*os.File, int, error) {
-		f.Close()
+		_ = f.Close()
 		return nil, 0, fmt.Errorf("reserve a port of 127.0.0.1: %w", err)
 	}
 	if !listen {
@@ -47,21 +47,25 @@ func reservePort(listen bool) (*os.File, int, error) {
 	if err != nil {
 		return fail(err)
 	}
-	return f, addr.(*unix.SockaddrInet4).Port, nil
+	bound, ok := addr.(*unix.SockaddrInet4)
+	if !ok {
+		return fail(fmt.Errorf("the socket's address is %T", addr))
+	}
+	return f, bound.Port, nil
 }
 
 // spawn starts the cluster's supervisor, which outlives this process. The channel gives its end, while this process lasts.
-func spawn(dir state.Dir, cfg state.Config, socket *os.File) (<-chan error, error) {
+func spawn(dir state.Dir, cfg state.Config, socket *os.File) (<-chan string, error) {
 	log, err := os.OpenFile(dir.Log("supervisor"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the supervisor's log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	cmd := exec.Command(self)
+	cmd := exec.Command(self) //nolint:noctx // it outlives this process, and every context of it
 	cmd.Args = []string{"localkube", "supervise", dir.Path()}
 	cmd.Dir = dir.Path()
 	cmd.Stdout, cmd.Stderr = log, log
@@ -74,11 +78,14 @@ func spawn(dir state.Dir, cfg state.Config, socket *os.File) (<-chan error, erro
 		return nil, fmt.Errorf("start the supervisor of cluster %q: %w", cfg.Name, err)
 	}
 	if err := dir.WritePID(cmd.Process.Pid); err != nil {
-		cmd.Process.Kill()
+		_ = cmd.Process.Kill()
 		return nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan string, 1)
+	go func() {
+		_ = cmd.Wait() // its error repeats the state
+		ended <- cmd.ProcessState.String()
+	}()
 	return ended, nil
 }
 
@@ -115,8 +122,9 @@ func stop(dir state.Dir) error {
 	return nil
 }
 
-// waitReady returns when the cluster is ready. Only a status after that many revivals counts. ended may be nil.
-func waitReady(ctx context.Context, dir state.Dir, revived int, ended <-chan error, report Reporter) error {
+// waitReady returns when the cluster is ready. Only a status after that many revivals counts. died gives how the supervisor
+// ended, and may be nil.
+func waitReady(ctx context.Context, dir state.Dir, revived int, died <-chan string, report Reporter) error {
 	reported := map[string]bool{}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -149,11 +157,11 @@ func waitReady(ctx context.Context, dir state.Dir, revived int, ended <-chan err
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s of cluster %q: %w", strings.Join(waiting, ", "), dir.Name(), context.Cause(ctx))
-		case err := <-ended:
-			return fmt.Errorf("the supervisor of cluster %q ended early (%v):\n%s", dir.Name(), err, tail(dir, "supervisor"))
+		case ended := <-died:
+			return fmt.Errorf("the supervisor of cluster %q ended early (%s):\n%s", dir.Name(), ended, tail(dir, "supervisor"))
 		case <-tick.C:
 		}
-		if ended == nil && !dir.Alive() {
+		if died == nil && !dir.Alive() {
 			return fmt.Errorf("cluster %q: %w", dir.Name(), errStopped)
 		}
 	}

@@ -122,7 +122,7 @@ func create(ctx context.Context, dir state.Dir, opts Options, report Reporter) e
 	if err != nil {
 		return err
 	}
-	defer socket.Close()
+	defer func() { _ = socket.Close() }()
 	cfg := state.Config{
 		Name: dir.Name(), Node: opts.Node, Port: port, APIServerArgs: opts.APIServerArgs,
 		IdleTimeout: opts.IdleTimeout, Created: time.Now().UTC(), Cgroup: sweep.Cgroup(dir), CNIBin: cniBin,

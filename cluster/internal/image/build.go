@@ -59,7 +59,7 @@ func Open(path string) (*RootFS, error) {
 	}
 	err = errors.Join(packDir(f, path), f.Close())
 	if err != nil {
-		os.Remove(f.Name())
+		_ = os.Remove(f.Name())
 		return nil, fmt.Errorf("pack the root file system %s: %w", path, err)
 	}
 	return &RootFS{path: f.Name(), temporary: true}, nil
@@ -148,7 +148,7 @@ func checkTar(path string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
-	defer content.Close()
+	defer func() { _ = content.Close() }()
 	for r, entries := tar.NewReader(content), 0; ; entries++ {
 		_, err := r.Next()
 		switch {

@@ -2,6 +2,7 @@ package image
 
 import (
 	"archive/tar"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -63,7 +64,7 @@ func (p *packer) add(path string, entry fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if _, err := io.Copy(p.tar, f); err != nil {
 		return fmt.Errorf("pack %s: %w", path, err)
 	}
@@ -95,7 +96,7 @@ func (p *packer) header(path, name string, info fs.FileInfo) (*tar.Header, error
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if ok && info.Mode().IsRegular() && stat.Nlink > 1 {
-		id := inode{uint64(stat.Dev), stat.Ino}
+		id := inode{stat.Dev, stat.Ino}
 		if first, seen := p.links[id]; seen {
 			h.Typeflag, h.Linkname, h.Size = tar.TypeLink, first, 0
 			return h, nil
@@ -111,8 +112,11 @@ func (p *packer) header(path, name string, info fs.FileInfo) (*tar.Header, error
 // addXattrs adds the attributes that mean the same elsewhere: file capabilities and the user's own.
 func addXattrs(h *tar.Header, path string) error {
 	size, err := unix.Llistxattr(path, nil)
-	if err != nil || size == 0 {
-		return nil // a file system without
+	if errors.Is(err, unix.ENOTSUP) || size == 0 && err == nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list the attributes of %s: %w", path, err)
 	}
 	list := make([]byte, size)
 	if size, err = unix.Llistxattr(path, list); err != nil {

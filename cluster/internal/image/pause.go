@@ -107,8 +107,8 @@ func Pause(ref string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build the pause image: %w", err)
 	}
-	defer os.Remove(f.Name())
-	defer f.Close()
+	defer func() { _ = os.Remove(f.Name()) }()
+	defer func() { _ = f.Close() }()
 	t := tar.NewWriter(f)
 	header := &tar.Header{Name: "pause", Mode: 0o755, Size: int64(len(program)), ModTime: time.Unix(0, 0)}
 	if err := t.WriteHeader(header); err != nil {

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -58,7 +60,7 @@ func mounts(dir state.Dir) error {
 	if err != nil {
 		return err
 	}
-	defer home.Close()
+	defer func() { _ = home.Close() }()
 	for _, c := range covered {
 		source := filepath.Join(real, plan.NodeDir, c.name)
 		if err := os.MkdirAll(source, 0o755); err != nil {
@@ -105,7 +107,7 @@ func uncover(home *os.File, path string) error {
 
 func fakeSysctl(dir, name, value string) error {
 	target := filepath.Join("/proc/sys", name)
-	if _, err := os.Stat(target); err != nil {
+	if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
 		return nil // a kernel without it
 	}
 	source := filepath.Join(dir, strings.ReplaceAll(name, "/", "."))
@@ -161,7 +163,7 @@ func delegate(path string) {
 	}
 	for _, c := range strings.Fields(string(controllers)) {
 		// One by one, since one that can't be had would keep the others away.
-		os.WriteFile(filepath.Join(path, "cgroup.subtree_control"), []byte("+"+c), 0o644)
+		_ = os.WriteFile(filepath.Join(path, "cgroup.subtree_control"), []byte("+"+c), 0o644)
 	}
 }
 

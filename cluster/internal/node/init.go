@@ -28,7 +28,7 @@ func Init(dir state.Dir, args []string) error {
 	if err != nil {
 		return fmt.Errorf("become the supervisor of cluster %q: %w", dir.Name(), err)
 	}
-	defer alive.Close()
+	defer func() { _ = alive.Close() }()
 	if err := furnish(dir); err != nil {
 		return fmt.Errorf("furnish the node's namespaces: %w", err)
 	}
@@ -42,7 +42,9 @@ func Init(dir state.Dir, args []string) error {
 	}
 	go func() {
 		for s := range signals {
-			syscall.Kill(child, s.(syscall.Signal))
+			if number, ok := s.(syscall.Signal); ok {
+				_ = syscall.Kill(child, number)
+			}
 		}
 	}()
 	code, err := reap(child)

@@ -101,7 +101,7 @@ func canWatchFiles(instances int) bool {
 		if err != nil {
 			return false
 		}
-		defer unix.Close(fd)
+		defer func() { _ = unix.Close(fd) }()
 	}
 	return true
 }

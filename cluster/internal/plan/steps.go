@@ -65,7 +65,7 @@ func APIServerPort(cfg state.Config) int {
 
 // Steps is what a cluster of this configuration consists of, in the order to show it.
 func Steps(cfg state.Config) []Step {
-	steps := []Step{etcd(), apiServer(cfg), controllerManager(cfg), scheduler(), storage(), objects()}
+	steps := []Step{etcd(), apiServer(cfg), controllerManager(), scheduler(), storage(), objects()}
 	if cfg.Node {
 		steps = append(steps, containerd(), pauseImage(), dns(), proxy(), kubelet())
 	}
@@ -138,7 +138,7 @@ func apiServer(cfg state.Config) Step {
 	}
 }
 
-func controllerManager(cfg state.Config) Step {
+func controllerManager() Step {
 	args := []string{
 		"--kubeconfig=kube-controller-manager.kubeconfig",
 		"--use-service-account-credentials",

@@ -134,7 +134,7 @@ func WriteFile(path string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }()
 	_, err = tmp.Write(data)
 	if err := errors.Join(err, tmp.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

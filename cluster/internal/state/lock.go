@@ -56,14 +56,14 @@ func (d Dir) TryLock() (*Lock, error) {
 		if err1 == nil && err2 == nil && os.SameFile(held, named) {
 			return &Lock{f}, nil
 		}
-		f.Close()
+		_ = f.Close()
 	}
 }
 
 // Release gives the lock up and leaves no file behind.
 func (l *Lock) Release() {
-	os.Remove(l.file.Name())
-	l.file.Close()
+	_ = os.Remove(l.file.Name())
+	_ = l.file.Close()
 }
 
 // HoldAlive marks the calling process as the cluster's supervisor until the file is closed. The error wraps [ErrLocked] if
@@ -86,7 +86,7 @@ func (d Dir) Alive() bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
 
@@ -97,10 +97,10 @@ func lockFile(path string) (*os.File, error) {
 	}
 	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
 	case errors.Is(err, unix.EWOULDBLOCK):
-		f.Close()
+		_ = f.Close()
 		return nil, ErrLocked
 	case err != nil:
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return f, nil

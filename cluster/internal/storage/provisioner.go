@@ -65,8 +65,8 @@ func New(client kubernetes.Interface, dir, node string) *Controller {
 		}
 	}
 	handler := cache.ResourceEventHandlerFuncs{AddFunc: enqueue, UpdateFunc: func(_, o any) { enqueue(o) }}
-	f.Core().V1().PersistentVolumeClaims().Informer().AddEventHandler(handler)
-	f.Core().V1().PersistentVolumes().Informer().AddEventHandler(handler)
+	_, _ = f.Core().V1().PersistentVolumeClaims().Informer().AddEventHandler(handler)
+	_, _ = f.Core().V1().PersistentVolumes().Informer().AddEventHandler(handler)
 	return c
 }
 

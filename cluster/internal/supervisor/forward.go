@@ -24,17 +24,17 @@ func forward(socket *os.File, address string) (stop func(), err error) {
 			go pipe(in, address)
 		}
 	}()
-	return func() { l.Close() }, nil
+	return func() { _ = l.Close() }, nil
 }
 
 func pipe(in net.Conn, address string) {
-	defer in.Close()
-	out, err := net.Dial("tcp", address)
+	defer func() { _ = in.Close() }()
+	out, err := net.Dial("tcp", address) //nolint:noctx // the address is this machine's, which answers at once
 	if err != nil {
 		slog.Debug("could not forward a connection", "err", err)
 		return
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -48,9 +48,11 @@ func pipe(in net.Conn, address string) {
 func relay(dst, src net.Conn) {
 	_, err := io.Copy(dst, src)
 	if err != nil {
-		dst.Close()
-		src.Close()
+		_ = dst.Close()
+		_ = src.Close()
 		return
 	}
-	dst.(*net.TCPConn).CloseWrite()
+	if half, ok := dst.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
 }

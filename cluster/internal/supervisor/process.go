@@ -40,11 +40,11 @@ func start(step plan.Step, dir state.Dir) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", step.Name, err)
 	}
-	defer log.Close()
-	cmd := exec.Command(self)
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command(self) //nolint:noctx // kill ends it, and its group
 	cmd.Args = append([]string{"localkube", step.Name}, step.Args...)
 	if step.Path != "" {
-		cmd = exec.Command(step.Path, step.Args...)
+		cmd = exec.Command(step.Path, step.Args...) //nolint:noctx // as above
 	}
 	cmd.Dir = dir.Path()
 	cmd.Env = append(os.Environ(), append(step.Env, sweep.Mark(dir))...)
@@ -62,7 +62,7 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // wait returns when the process has ended.
 func (p *process) wait() *os.ProcessState {
-	p.cmd.Wait() // its error repeats the state
+	_ = p.cmd.Wait() // its error repeats the state
 	close(p.done)
 	return p.cmd.ProcessState
 }
@@ -70,6 +70,6 @@ func (p *process) wait() *os.ProcessState {
 // kill ends the process and its group at once and returns when it is gone. A cluster's data goes with the cluster, so no
 // component has anything to finish; kube-apiserver would drain its watches for more than a minute.
 func (p *process) kill() {
-	syscall.Kill(-p.pid(), syscall.SIGKILL)
+	_ = syscall.Kill(-p.pid(), syscall.SIGKILL)
 	<-p.done
 }

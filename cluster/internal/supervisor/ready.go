@@ -81,7 +81,7 @@ func (s *supervisor) probe(ctx context.Context, cl *client, step plan.Step) erro
 		if err != nil {
 			return err
 		}
-		conn.Close()
+		_ = conn.Close()
 	}
 	if p.URL != "" {
 		if err := get(ctx, p.URL); err != nil {
@@ -108,8 +108,8 @@ func get(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	io.Copy(io.Discard, resp.Body)
+	defer func() { _ = resp.Body.Close() }()
+	_, _ = io.Copy(io.Discard, resp.Body)
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("GET %s: %s", url, resp.Status)
 	}

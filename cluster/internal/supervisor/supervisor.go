@@ -51,7 +51,7 @@ func Run(ctx context.Context, dir state.Dir) error {
 	}
 	syscall.CloseOnExec(3) // the components need not have it
 	port := os.NewFile(3, "port")
-	defer port.Close()
+	defer func() { _ = port.Close() }()
 	if cfg.Node {
 		stop, err := forward(port, fmt.Sprintf("127.0.0.1:%d", plan.NodePort))
 		if err != nil {

@@ -39,9 +39,9 @@ func Hierarchies(name string) []string {
 func cgroupProcesses(name string) []int {
 	var pids []int
 	for _, top := range Hierarchies(name) {
-		filepath.WalkDir(top, func(path string, e fs.DirEntry, err error) error {
+		_ = filepath.WalkDir(top, func(path string, e fs.DirEntry, err error) error {
 			if err != nil || e.Name() != "cgroup.procs" {
-				return nil
+				return nil //nolint:nilerr // cgroups come and go meanwhile
 			}
 			data, _ := os.ReadFile(path)
 			for _, field := range strings.Fields(string(data)) {

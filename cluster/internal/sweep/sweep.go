@@ -69,7 +69,7 @@ func killProcesses(dir state.Dir) error {
 			return fmt.Errorf("processes %v of cluster %q do not end, though killed", pids, dir.Name())
 		}
 		for _, pid := range pids {
-			syscall.Kill(pid, syscall.SIGKILL)
+			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
