@@ -41,8 +41,7 @@ test: $(LOCALKUBE) node-deps ## Run all tests, with the race detector, on a real
 
 lint: $(BIN)/golangci-lint ## Check format, vet and lint of all modules, and that generated files are up to date
 	@for m in $(MODULES); do echo "== lint $$m"; \
-	  if [ $$m = cluster ]; then export $(CLUSTER); fi; \
-	  (cd $$m && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || failed="$${failed:-} $$m"; done; \
+	  (if [ $$m = cluster ]; then export $(CLUSTER); fi; cd $$m && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || failed="$${failed:-} $$m"; done; \
 	if [ -n "$${failed:-}" ]; then echo "lint failed:$$failed"; exit 1; fi
 
 $(BIN)/golangci-lint: internal/tools/go.mod
