@@ -28,6 +28,7 @@ var imports = map[string]string{
 	"os":             "os",
 	"patch":          "github.com/kubesdk/kubesdk/patch",
 	"pod":            "github.com/kubesdk/kubesdk/pod",
+	"resource":       "k8s.io/apimachinery/pkg/api/resource",
 	"rest":           "k8s.io/client-go/rest",
 	"runtime":        "k8s.io/apimachinery/pkg/runtime",
 	"schema":         "k8s.io/apimachinery/pkg/runtime/schema",
