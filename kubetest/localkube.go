@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,7 +114,44 @@ func buildLocalkube(ctx context.Context) (string, error) {
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("%s: %w; %s; its last lines:\n%s", strings.Join(cmd.Args, " "), err, hint, tail(log.String(), lastLines))
 	}
+	if target, err = pin(target); err != nil {
+		return "", fmt.Errorf("keep localkube: %w; %s", err, hint)
+	}
 	return target, nil
+}
+
+const pinned = 24 * time.Hour // longer than any cluster of tests runs
+
+// pin gives a binary a name of its own by its content, under which the next build does not replace it: a cluster starts
+// its processes again from the file that it was started from. What nobody has pinned for a day is removed.
+func pin(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }() // only read
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	name := path + "." + hex.EncodeToString(sum.Sum(nil)[:6])
+	if err := os.Link(path, name); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	now := time.Now()
+	if err := os.Chtimes(name, now, now); err != nil {
+		return "", err
+	}
+	old, err := filepath.Glob(path + ".????????????")
+	if err != nil {
+		return "", err
+	}
+	for _, other := range old {
+		if info, err := os.Stat(other); err == nil && now.Sub(info.ModTime()) > pinned {
+			_ = os.Remove(other) // the next run tries again
+		}
+	}
+	return name, nil
 }
 
 // buildCommand says how to build localkube beside the root module in dir, and where the binary will be.

@@ -136,3 +136,40 @@ func TestWithoutNode(t *testing.T) {
 		t.Errorf("in CI: %+v", ci)
 	}
 }
+
+// A new build must not take the file away that running clusters were started from.
+func TestPin(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "localkube")
+	build := func(content string) string {
+		t.Helper()
+		if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte(content), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		name, err := pin(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	first, same, second := build("one"), build("one"), build("two")
+	if first != same || first == second {
+		t.Errorf("names: %s, %s, %s", first, same, second)
+	}
+	for name, want := range map[string]string{first: "one", second: "two"} {
+		if got, err := os.ReadFile(name); string(got) != want || err != nil {
+			t.Errorf("%s holds %q, %v; want %q", name, got, err, want)
+		}
+	}
+	long := time.Now().Add(-2 * pinned)
+	if err := os.Chtimes(first, long, long); err != nil {
+		t.Fatal(err)
+	}
+	build("three")
+	if _, err := os.Stat(first); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the old one is still there: %v", err)
+	}
+	if _, err := os.Stat(second); err != nil {
+		t.Errorf("the one from before is gone: %v", err)
+	}
+}
