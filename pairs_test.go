@@ -98,6 +98,7 @@ func (d dice) template() *corev1.PodTemplate {
 
 func (d dice) service() *corev1.Service {
 	obj := &corev1.Service{ObjectMeta: d.meta("a"), Spec: corev1.ServiceSpec{ClusterIP: "None", Selector: d.texts("app")}}
+	obj.Spec.Selector["app"] = "a" // without one the server takes it for a dual-stack service
 	for _, i := range d.Perm(5)[:1+d.IntN(4)] {
 		p := corev1.ServicePort{Name: fmt.Sprint("p", i), Port: int32(80 + i/2), Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(int32(8080 + d.IntN(2)))}
 		if i%2 == 1 { // one port twice, told apart by its protocol: the merge key is not enough
