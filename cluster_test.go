@@ -100,6 +100,25 @@ func install(t *testing.T, c *kubesdk.Client, spec map[string]any) {
 			return m["type"] == "Established" && m["status"] == "True"
 		}), nil
 	})
+	version := spec["versions"].([]any)[0].(map[string]any)["name"].(string)
+	installed := kubesdk.TypeInfo{
+		GroupVersionKind: schema.GroupVersionKind{Group: spec["group"].(string), Version: version, Kind: names["kind"].(string)},
+		Plural:           names["plural"].(string),
+		Namespaced:       spec["scope"] == "Namespaced",
+	}
+	eventually(t, name+" can be watched", func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		for ev, err := range kubesdk.For[*metav1.PartialObjectMetadata](c, kubesdk.Type(installed)).Watch(ctx) {
+			if err != nil {
+				continue // its storage is not ready
+			}
+			if ev.Synced {
+				return true, nil
+			}
+		}
+		return false, ctx.Err()
+	})
 }
 
 // eventually waits for what the server does in its own time.

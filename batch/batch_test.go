@@ -337,7 +337,7 @@ func TestProgress(t *testing.T) {
 		}
 		last := reports[len(reports)-1]
 		last.Rate = 0
-		want := Progress{Total: 100, Done: 90, Failed: 10, Limit: 10, Elapsed: 10 * time.Second}
+		want := Progress{Total: 100, Done: 90, Failed: 10, Limit: firstFlight, Elapsed: 10 * time.Second}
 		if diff := cmp.Diff(want, last); diff != "" {
 			t.Errorf("last report (-want +got):\n%s", diff)
 		}

@@ -7,12 +7,13 @@ import (
 )
 
 // limiter decides how many operations run and how many requests are sent at the same time: additive increase,
-// multiplicative decrease (RFC 5681 in small). It is the gate of the batch's requests.
+// multiplicative decrease, after a slow start (RFC 5681 in small). It is the gate of the batch's requests.
 type limiter struct {
 	most float64
 
 	mu      sync.Mutex
 	limit   float64       // now
+	probing bool          // slow start: nothing was refused yet, so each answer makes room for one more
 	running int           // operations
 	sending int           // requests without an answer yet
 	stale   int           // requests that were on their way when limit was last cut: their refusals are old news
@@ -20,9 +21,16 @@ type limiter struct {
 	changed chan struct{} // closed when someone who waits should look again; nil if nobody waits
 }
 
-func newLimiter(most int) *limiter { return &limiter{most: float64(most), limit: float64(most)} }
+// firstFlight is small, because a refused request loses one of its attempts: a server with little room would refuse the
+// same ones again and again while a large limit comes down. Doubling makes up for it in a few round trips.
+const firstFlight = 8
 
-// begin waits until one more operation may run.
+func newLimiter(most int) *limiter {
+	return &limiter{most: float64(most), limit: float64(min(most, firstFlight)), probing: true}
+}
+
+// begin waits until one more operation may run. As long as nothing was refused that is not bound to the limit of requests:
+// an operation may take long without making any.
 func (l *limiter) begin(ctx context.Context) error { return l.admit(ctx, &l.running) }
 
 // end is told that an operation is over.
@@ -46,6 +54,7 @@ func (l *limiter) Leave(refused bool, after time.Duration) {
 		l.stale--
 	}
 	if refused {
+		l.probing = false
 		if !old {
 			l.limit = max(1, l.limit/2)
 			l.stale = l.sending
@@ -54,7 +63,11 @@ func (l *limiter) Leave(refused bool, after time.Duration) {
 			l.resume = at
 		}
 	} else if !old {
-		l.limit = min(l.most, l.limit+1/l.limit)
+		step := 1 / l.limit
+		if l.probing {
+			step = 1
+		}
+		l.limit = min(l.most, l.limit+step)
 	}
 	l.wake()
 }
@@ -98,7 +111,11 @@ func (l *limiter) try(ctx context.Context, count *int) (changed <-chan struct{},
 		}
 		l.resume = time.Time{}
 	}
-	if *count < int(l.limit) {
+	limit := l.limit
+	if l.probing && count == &l.running {
+		limit = l.most
+	}
+	if *count < int(limit) {
 		*count++
 		return nil, 0, true
 	}

@@ -17,9 +17,25 @@ func enterAll(t *testing.T, l *limiter, n int) {
 	}
 }
 
+func TestLimiterDoublesUntilTheFirstRefusal(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(64)
+	for _, want := range []int{8, 16, 32, 64, 64} {
+		limit, _ := l.now()
+		if limit != want {
+			t.Fatalf("limit = %d, want %d", limit, want)
+		}
+		enterAll(t, l, limit)
+		for range limit {
+			l.Leave(false, 0)
+		}
+	}
+}
+
 func TestLimiterHalvesOncePerFlightAndGrowsByOnePerRound(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(64)
+	l.limit = 64
 	enterAll(t, l, 64)
 	for range 10 {
 		l.Leave(true, 0) // all were on their way when the first was refused

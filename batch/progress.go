@@ -13,7 +13,7 @@ type Progress struct {
 	Unknown  int
 	NotSent  int           // known only at the end
 	InFlight int           // operations under way
-	Limit    int           // requests that may be sent at the same time: below [InFlight] after the server asked for less
+	Limit    int           // requests that may be sent at the same time: below [InFlight] at the start, and after the server asked for less
 	Elapsed  time.Duration // since the start
 	Rate     float64       // items ended per second, over the last ten seconds
 	ETA      time.Duration // what is left at this rate; 0 if Total or Rate are not known

@@ -159,9 +159,9 @@ func TestOverload(t *testing.T) {
 		}
 		faultproxy.Delay(20*time.Millisecond)(w, req, next)
 	})
-	lowest := batch.DefaultInFlight // as the progress shows it, which does not see every step; OnProgress is not called concurrently
+	var highest int // as the progress shows it, which does not see every step; OnProgress is not called concurrently
 	results, err := batch.Create(t.Context(), r, configMaps(300), batch.Every(time.Millisecond), batch.OnProgress(func(p batch.Progress) {
-		lowest = min(lowest, p.Limit)
+		highest = max(highest, p.Limit)
 		most.Store(int64(max(int(most.Load()), p.InFlight)))
 	}))
 	if err != nil {
@@ -170,11 +170,11 @@ func TestOverload(t *testing.T) {
 	if n := len(there(t, r)); n != 300 || len(results.In(batch.Done)) != 300 {
 		t.Errorf("%d objects are there, and %d are said to be done", n, len(results.In(batch.Done)))
 	}
-	if lowest > batch.DefaultInFlight/2 || most.Load() > batch.DefaultInFlight {
-		t.Errorf("the limit came down to %d of %d, in flight at most %d", lowest, batch.DefaultInFlight, most.Load())
+	if highest > 4*room {
+		t.Errorf("the limit went up to %d where the server has room for %d, in flight at most %d", highest, room, most.Load())
 	}
-	if n := refused.Load(); n > 250 {
-		t.Errorf("%d requests were refused, want fewer than were served", n)
+	if n := refused.Load(); n == 0 || n > 250 {
+		t.Errorf("%d requests were refused, want some, and fewer than were served", n)
 	}
 }
 
