@@ -18,19 +18,24 @@ type Collection[Spec, Status any] struct {
 	objects   kubesdk.Resource[*Object[Spec, Status]]
 	kind      kubesdk.TypeInfo
 	namespace string
+	err       error // why every call fails
 }
 
-// For is the collection of a kind on c's server. It returns a [*ConfigError] if kind cannot be one; that the server has
-// it is first known when it is called.
+// For is the collection of a kind on c's server. It returns a [*ConfigError] if kind cannot be one, and so does every call
+// of the collection then; that the server has it is first known when it is called.
 func For[Spec, Status any](c *kubesdk.Client, kind kubesdk.TypeInfo) (Collection[Spec, Status], error) {
+	var err error
 	switch {
 	case c == nil:
-		return Collection[Spec, Status]{}, &ConfigError{Problem: "the client is nil", Advice: "log in first, with kubesdk.Login"}
+		err = &ConfigError{Problem: "the client is nil", Advice: "log in first, with kubesdk.Login"}
 	case kind.Group == "" || kind.Version == "" || kind.Kind == "" || kind.Plural == "":
-		return Collection[Spec, Status]{}, &ConfigError{
+		err = &ConfigError{
 			Problem: fmt.Sprintf("the kind %+v is incomplete", kind),
 			Advice:  "give group, version, kind and plural as the CustomResourceDefinition has them",
 		}
+	}
+	if err != nil {
+		return Collection[Spec, Status]{err: err}, err
 	}
 	return Collection[Spec, Status]{objects: kubesdk.For[*Object[Spec, Status]](c, kubesdk.Type(kind)), kind: kind}, nil
 }
@@ -44,7 +49,9 @@ func (c Collection[Spec, Status]) Namespace(namespace string) Collection[Spec, S
 
 // With is the collection with other defaults for its calls.
 func (c Collection[Spec, Status]) With(opts ...kubesdk.Option) Collection[Spec, Status] {
-	c.objects = c.objects.With(opts...)
+	if c.kind.Kind != "" { // else every call fails anyway
+		c.objects = c.objects.With(opts...)
+	}
 	return c
 }
 
@@ -150,6 +157,8 @@ func (c Collection[Spec, Status]) check(verb, own string, needsNamespace bool) e
 		namespace = own
 	}
 	switch {
+	case c.err != nil:
+		return fmt.Errorf("%s: %w", verb, c.err)
 	case c.kind.Kind == "":
 		return &ConfigError{Problem: verb + ": the collection is a zero value", Advice: "make it with customresource.For"}
 	case !c.kind.Namespaced && namespace != "":

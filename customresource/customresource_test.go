@@ -239,6 +239,11 @@ func TestConfigErrors(t *testing.T) {
 			_, err := customresource.For[kettleSpec, kettleStatus](nil, kettleKind("kettles", true))
 			return err
 		}, "kubesdk.Login"},
+		"a call of a collection that For refused": {func() error {
+			all, _ := customresource.For[kettleSpec, kettleStatus](nil, kettleKind("kettles", true)) // its error is what is asked for
+			_, err := all.Namespace("default").With(kubesdk.Timeout(time.Second)).Get(ctx, "x")
+			return err
+		}, "kubesdk.Login"},
 		"namespace of a cluster-scoped kind": {func() error {
 			_, err := collection(kettleKind("samovars", false)).Namespace("default").Get(ctx, "x")
 			return err

@@ -18,6 +18,8 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.message`,priority=1
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 52",message="metadata.name: at most 52 characters, as pods and services are named after it"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name: without dots, as pods get it as their host name"
+// +kubebuilder:validation:XValidation:rule="self.spec.mode != 'distributed' || self.metadata.name.matches('^[a-z]')",message="metadata.name: must begin with a letter where mode is distributed, as a service is named after it"
 type DevServer struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -90,7 +92,7 @@ type DevServerSpec struct {
 	// +optional
 	Running *bool `json:"running,omitempty"`
 
-	// Env is added to the environment of the main container.
+	// Env is added to the environment of the main container. It wins over what the operator sets there.
 	//
 	// +listType=map
 	// +listMapKey=name
@@ -98,7 +100,8 @@ type DevServerSpec struct {
 	// +optional
 	Env []corev1.EnvVar `json:"env,omitempty"`
 
-	// InitScript is run by /bin/sh in the image, as the user dev and in its home, each time before the server starts.
+	// InitScript is run by /bin/sh in the image, as the user dev and in its home, each time the server starts: it is ready
+	// when the script has ended. Processes that the script leaves in the background stay.
 	//
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
@@ -134,7 +137,7 @@ type SSHSpec struct {
 // Duration like 30m, 2h or 1h30m; empty means the operator's default.
 //
 // +kubebuilder:validation:MaxLength=32
-// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^([0-9]+[hms])+$') && duration(self) > duration('0s') && duration(self) <= duration('87600h')",message="must be a duration above 0 and of at most 87600h, such as 30m, 2h or 1h30m"
+// +kubebuilder:validation:XValidation:rule="size(self) == 0 || self.matches('^([0-9]+[hms])+$') && duration(self) > duration('0s') && duration(self) <= duration('87600h')",message="must be a duration above 0 and of at most 87600h, such as 30m, 2h or 1h30m"
 type Duration string
 
 // EndAction says what becomes of a server whose time is over.
@@ -148,9 +151,9 @@ const (
 	EndActionDelete EndAction = "Delete" // the DevServer is deleted
 )
 
-// LifecycleSpec says when a server ends.
+// LifecycleSpec says when a server ends. While it is stopped, only ExpiresAt counts.
 type LifecycleSpec struct {
-	// TimeToLive counts from when the server was created, or last resumed.
+	// TimeToLive counts from when the server was created, or last resumed. Empty means the operator's default.
 	//
 	// +optional
 	TimeToLive Duration `json:"timeToLive,omitempty"`
@@ -166,7 +169,8 @@ type LifecycleSpec struct {
 	// +optional
 	OnExpiry EndAction `json:"onExpiry,omitempty"`
 
-	// IdleTimeout is how long nobody may have used the server before OnIdle happens. Empty means for ever.
+	// IdleTimeout is how long nobody may have used the server before OnIdle happens. Empty means for ever. What counts as
+	// use is the time in the annotation devserver.io/last-activity, which clients of package devserver keep, and the start.
 	//
 	// +optional
 	IdleTimeout Duration `json:"idleTimeout,omitempty"`
@@ -223,7 +227,8 @@ type PersistentHomeSpec struct {
 
 // DistributedSpec is the shape of a distributed server.
 type DistributedSpec struct {
-	// WorldSize is how many workers there are.
+	// WorldSize is how many workers there are: pods, or nodes in the words of torchrun. The environment variable WORLD_SIZE
+	// is, as torch counts, the number of processes: this times nprocsPerNode.
 	//
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1024
@@ -272,6 +277,48 @@ const (
 	ConditionReady     = "Ready"     // the pod is ready to use
 	ConditionScheduled = "Scheduled" // a node was found
 	ConditionValid     = "Valid"     // flavor, claims and the rest of what the spec names are there
+	ConditionExpiring  = "Expiring"  // the server is about to be stopped or deleted: the message says when and why
+)
+
+// AnnotationLastActivity of a DevServer is when somebody last used it, in RFC 3339. Clients set it when they run a command or
+// copy files, and again every minute or so as long as a session is open; idleTimeout counts from it.
+const AnnotationLastActivity = "devserver.io/last-activity"
+
+// Labels of what belongs to a DevServer.
+const (
+	LabelServer = "devserver.io/server" // on all that belongs to a DevServer: its name
+	LabelApp    = "app"                 // on its pods: its name
+)
+
+// The reasons in status.reason and in the conditions.
+const (
+	ReasonReady             = "Ready"
+	ReasonValid             = "Valid"
+	ReasonScheduled         = "Scheduled"
+	ReasonFlavorNotFound    = "FlavorNotFound"
+	ReasonClaimNotFound     = "ClaimNotFound"
+	ReasonInvalidSpec       = "InvalidSpec"
+	ReasonNameTaken         = "NameTaken"      // something else has the name of what the server needs
+	ReasonPreviousServer    = "PreviousServer" // what is left of a deleted server of that name is still ending
+	ReasonRefused           = "Refused"        // the API server refuses what the server needs
+	ReasonQuotaExceeded     = "QuotaExceeded"
+	ReasonPodRefused        = "PodRefused"
+	ReasonScheduling        = "Scheduling"
+	ReasonUnschedulable     = "Unschedulable"
+	ReasonContainerCreating = "ContainerCreating"
+	ReasonImagePullFailed   = "ImagePullFailed"
+	ReasonContainerRefused  = "ContainerRefused"
+	ReasonCrashLoop         = "CrashLoop"
+	ReasonInitScriptFailed  = "InitScriptFailed"
+	ReasonOutOfMemory       = "OutOfMemory"
+	ReasonEvicted           = "Evicted"
+	ReasonNotReady          = "NotReady"
+	ReasonRestarting        = "Restarting"
+	ReasonStopping          = "Stopping"
+	ReasonStopped           = "Stopped" // by spec.running
+	ReasonExpired           = "Expired" // its time to live is over
+	ReasonIdle              = "Idle"    // nobody used it for idleTimeout
+	ReasonDeleting          = "Deleting"
 )
 
 // DevServerStatus is what became of the spec.
@@ -306,7 +353,17 @@ type DevServerStatus struct {
 	// +optional
 	NodeName string `json:"nodeName,omitempty"`
 
-	// StartedAt is when the server was last ready for the first time since it was started.
+	// ReadyWorkers is how many pods are ready: of one, or of spec.distributed.worldSize.
+	//
+	// +optional
+	ReadyWorkers int32 `json:"readyWorkers,omitempty"`
+
+	// ResumedAt is when the server was last resumed after it was stopped. Its time to live counts from then.
+	//
+	// +optional
+	ResumedAt *metav1.Time `json:"resumedAt,omitempty"`
+
+	// StartedAt is when the server became ready after it was created or last resumed.
 	//
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
@@ -332,7 +389,7 @@ type DevServerStatus struct {
 	// +optional
 	Connection *Connection `json:"connection,omitempty"`
 
-	// Conditions: Ready, Scheduled, Valid.
+	// Conditions: Ready, Scheduled, Valid, Expiring.
 	//
 	// +listType=map
 	// +listMapKey=type

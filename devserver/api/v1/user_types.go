@@ -94,13 +94,25 @@ type UserQuotas struct {
 	LimitRangeSpec *corev1.LimitRangeSpec `json:"limitRangeSpec,omitempty"`
 }
 
+// UserPhase of a DevServerUser, in one word.
+//
+// +kubebuilder:validation:Enum=Pending;Ready;Failed;Terminating
+type UserPhase string
+
+// The phases of a DevServerUser.
+const (
+	UserPending     UserPhase = "Pending" // something is not made yet: see the message
+	UserReady       UserPhase = "Ready"   // the user can work
+	UserFailed      UserPhase = "Failed"  // it will not be ready without a change of something: see the message
+	UserTerminating UserPhase = "Terminating"
+)
+
 // DevServerUserStatus is what became of the spec.
 type DevServerUserStatus struct {
 	// Phase is Ready when the user can work.
 	//
-	// +kubebuilder:validation:Enum=Pending;Ready;Failed;Terminating
 	// +optional
-	Phase string `json:"phase,omitempty"`
+	Phase UserPhase `json:"phase,omitempty"`
 
 	// Message is why, for people.
 	//
