@@ -13,6 +13,7 @@ import (
 
 	"github.com/kubesdk/kubesdk"
 	"github.com/kubesdk/kubesdk/customresource"
+	v1 "github.com/kubesdk/kubesdk/devserver/api/v1"
 	"github.com/kubesdk/kubesdk/pod"
 )
 
@@ -37,7 +38,7 @@ func (s *Server) Target() pod.Target {
 	if s.Status.PodName != "" {
 		return pod.Named(s.client, s.Namespace, s.Status.PodName).Container(container)
 	}
-	return pod.Selected(s.client, s.Namespace, "app="+s.Name).Container(container)
+	return pod.Selected(s.client, s.Namespace, v1.LabelServer+"="+s.Name).Container(container)
 }
 
 // Command is the command name with its arguments in the server, shaped like one of os/exec. No shell is involved, and none

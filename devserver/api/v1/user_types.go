@@ -94,6 +94,9 @@ type UserQuotas struct {
 	LimitRangeSpec *corev1.LimitRangeSpec `json:"limitRangeSpec,omitempty"`
 }
 
+// LabelUser is on all that belongs to a DevServerUser: the username.
+const LabelUser = "devserver.io/user"
+
 // UserPhase of a DevServerUser, in one word.
 //
 // +kubebuilder:validation:Enum=Pending;Ready;Failed;Terminating
