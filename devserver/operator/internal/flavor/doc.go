@@ -1,0 +1,3 @@
+// Package flavor says in the status of DevServerFlavors whether a node fits them, and whether they are valid: no more than
+// one of them may be the default.
+package flavor
