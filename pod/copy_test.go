@@ -41,6 +41,7 @@ var helperBinary = sync.OnceValues(func() (string, error) {
 
 func helper(t *testing.T) pod.HelperOptions {
 	t.Helper()
+	image(t, kubetest.Node(t), busybox) // what pushes it
 	path, err := helperBinary()
 	if err != nil {
 		t.Fatal(err)

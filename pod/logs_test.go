@@ -68,6 +68,51 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// TestLogsEnded reads what containers have left behind, and waits for one that has not begun.
+func TestLogsEnded(t *testing.T) {
+	t.Parallel()
+	p := scriptPod("ended", "echo first; exit 3", corev1.RestartPolicyNever)
+	init := p.Spec.Containers[0].DeepCopy()
+	init.Name, init.Command = "init", []string{"sh", "-c", "echo before; sleep 1"}
+	p.Spec.InitContainers = []corev1.Container{*init}
+	target := ownPod(t, p)
+	for range 2 { // the first waits for it, the second comes after its end
+		if diff := cmp.Diff([]string{"first"}, texts(t, target, pod.LogOptions{Follow: true})); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+	if diff := cmp.Diff([]string{"before", "first"}, texts(t, target.ReadyWithin(0), pod.LogOptions{AllContainers: true})); diff != "" {
+		t.Errorf("of all containers, -want +got:\n%s", diff)
+	}
+
+	again := ownPod(t, scriptPod("again", "cat /proc/sys/kernel/random/uuid; exit 4", corev1.RestartPolicyAlways))
+	var previous []string
+	for deadline := time.Now().Add(time.Minute); len(previous) == 0 && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for line, err := range pod.Logs(t.Context(), again, pod.LogOptions{Previous: true}) {
+			if err != nil && !errors.Is(err, kubesdk.ErrBadRequest) { // there is none yet
+				t.Fatal(err)
+			}
+			if err == nil {
+				previous = append(previous, line.Text)
+			}
+		}
+	}
+	if len(previous) != 1 || len(previous[0]) != 36 {
+		t.Errorf("previous: %q", previous)
+	}
+	if got := texts(t, again, pod.LogOptions{}); len(got) != 1 || len(got[0]) != 36 {
+		t.Errorf("between two starts: %q", got)
+	}
+
+	never := podOf("never", "kubesdk.test/nothing:1")
+	never.Spec.Containers[0].ImagePullPolicy = corev1.PullNever
+	for _, err := range pod.Logs(t.Context(), ownPodUnchecked(t, never).ReadyWithin(3*time.Second), pod.LogOptions{}) {
+		if !errors.Is(err, pod.ErrNotReady) || !strings.Contains(err.Error(), "ErrImageNeverPull") {
+			t.Errorf("of a container that cannot start: %v", err)
+		}
+	}
+}
+
 // TestLogsCut follows a log through a proxy that cuts the connection again and again: no line may be missing or come twice.
 func TestLogsCut(t *testing.T) {
 	t.Parallel()

@@ -218,17 +218,40 @@ func (r *reading) query() url.Values {
 	return q
 }
 
-// open asks for the log, and waits for a container that has not written one yet.
+// open asks for the log. The node refuses it while the container has not been started for the first time: that is waited
+// for. One that has ended has a log as well.
 func (r *reading) open(ctx context.Context) (io.ReadCloser, error) {
 	body, err := r.get(ctx)
-	var e *kubesdk.Error
-	if errors.As(err, &e) && e.Code == http.StatusBadRequest && !r.options.Previous {
-		if _, err := r.target.await(ctx); err != nil {
-			return nil, err
-		}
-		return r.get(ctx)
+	if !unstarted(err) || r.options.Previous {
+		return body, err
 	}
-	return body, err
+	var why string
+	waited := poll(ctx, r.target.ready, func() (bool, error) {
+		p, err := r.target.pods().Get(ctx, r.target.name)
+		if err != nil {
+			return false, err
+		}
+		var is prospect
+		is, why = condition(p, r.target.container)
+		if status, _ := statusOf(p, r.target.container); !hasStarted(status) {
+			if is == never {
+				return false, fmt.Errorf("%s: %w", why, ErrNotReady)
+			}
+			return false, nil
+		}
+		if body, err = r.get(ctx); unstarted(err) {
+			why = err.Error()
+			return false, nil
+		}
+		return true, err
+	})
+	return body, notReady(waited, why)
+}
+
+// unstarted recognizes the node's refusal of the log of a container that it has not started.
+func unstarted(err error) bool {
+	var e *kubesdk.Error
+	return errors.As(err, &e) && e.Code == http.StatusBadRequest
 }
 
 func (r *reading) get(ctx context.Context) (io.ReadCloser, error) {

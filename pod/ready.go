@@ -146,6 +146,11 @@ func ephemeral(p *corev1.Pod, container string) bool {
 	return false
 }
 
+// hasStarted says whether a container has run at all, now or before.
+func hasStarted(s corev1.ContainerStatus) bool {
+	return s.State.Running != nil || s.State.Terminated != nil || s.LastTerminationState.Terminated != nil
+}
+
 // await waits until the target's container runs, and returns the target with the container named.
 func (t Target) await(ctx context.Context) (Target, error) {
 	var why string

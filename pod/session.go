@@ -20,6 +20,9 @@ import (
 // linger is how long the server's own word on a command that is proven to have ended is waited for.
 const linger = time.Second
 
+// askAgain is how long after a container that is said to run was not found it is looked for again.
+const askAgain = 200 * time.Millisecond
+
 // session is one run of a command.
 type session struct {
 	cmd      *Cmd
@@ -43,9 +46,11 @@ type session struct {
 }
 
 // start runs the command, below the script if it can. Nothing has run and no input was used where it tries again: without
-// the script where there is no shell, and after waiting where the container does not run yet.
+// the script where there is no shell, and after waiting where the container does not run yet. What the API server says of a
+// container's state is older than what the runtime says, so that one that seems to run is asked again too.
 func (c *Cmd) start(ctx context.Context, t Target) (*session, error) {
 	waited := false
+	deadline := time.Now().Add(t.ready)
 	for {
 		s, err := c.attempt(ctx, t)
 		if err == nil {
@@ -60,8 +65,14 @@ func (c *Cmd) start(ctx context.Context, t Target) (*session, error) {
 				return nil, c.wrap(t, fmt.Errorf("Env and Dir need a shell in the container, and there is no %s", supervise.Shell))
 			}
 			continue
-		case waited || !mayBeNotReady(err):
+		case !mayBeNotReady(err) || waited && !containerGone(err):
 			return nil, c.wrap(t, explained(err))
+		case waited && time.Now().After(deadline):
+			return nil, c.wrap(t, fmt.Errorf("%w: %w", ErrNotReady, err))
+		case waited:
+			if err := pause(ctx, askAgain); err != nil {
+				return nil, c.wrap(t, err)
+			}
 		}
 		waited = true
 		ready, waitErr := t.await(ctx)
@@ -121,6 +132,16 @@ func mayBeNotReady(err error) bool {
 	}
 	var refused *stream.Refused
 	return errors.As(err, &refused) && (refused.Code == http.StatusBadRequest || refused.Code == http.StatusNotFound || refused.Code >= http.StatusInternalServerError)
+}
+
+// containerGone recognizes the kubelet's and the runtime's words for a container that has just ended.
+func containerGone(err error) bool {
+	for _, words := range []string{"container not found", "not running", "no running task", "stopped"} {
+		if strings.Contains(err.Error(), words) {
+			return true
+		}
+	}
+	return false
 }
 
 // attempt starts the command once and returns when it runs, or with the reason why it does not.
