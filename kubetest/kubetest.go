@@ -67,7 +67,21 @@ func StartNamed(t testing.TB, name string, flags ...string) *Cluster {
 // it fails.
 func Node(t testing.TB) *Cluster {
 	t.Helper()
-	c := start(t, "kubetest-node", true, "--node")
+	return node(t, "kubetest-node")
+}
+
+// NodeNamed is Node for a cluster of its own, as StartNamed is Start for one.
+func NodeNamed(t testing.TB, name string) *Cluster {
+	t.Helper()
+	if os.Getenv(kubeconfigEnv) != "" {
+		t.Skipf("the test needs a cluster of its own, but %s names one", kubeconfigEnv)
+	}
+	return node(t, name)
+}
+
+func node(t testing.TB, name string) *Cluster {
+	t.Helper()
+	c := start(t, name, true, "--node")
 	if os.Getenv(kubeconfigEnv) != "" {
 		if err := hasNode(c.Client); err != nil {
 			unavailable(t, err)
