@@ -1,5 +1,9 @@
-// Package deploy holds what is installed in a cluster: the definitions of the custom resources. Programs and tests that
-// bring them along need no files.
+// Package deploy holds what is installed in a cluster, for programs and tests that bring it along: the definitions of the
+// custom resources, and the whole manifest. The Helm chart is the source of the manifest; the rules of the operator's roles
+// come from the markers beside its code.
+//
+//go:generate go tool controller-gen rbac:roleName=devserver-operator paths=../operator/... output:rbac:dir=chart/files
+//go:generate env GOWORK=off go -C render run . -o ../devserver.yaml -header "Made from the chart by go generate: do not edit."
 package deploy
 
 import (
@@ -13,6 +17,11 @@ import (
 
 //go:embed crds/*.yaml
 var files embed.FS
+
+// Manifest is what kubectl apply takes: the custom resources, and the operator with all that it needs.
+//
+//go:embed devserver.yaml
+var Manifest []byte
 
 // CRDs is the CustomResourceDefinitions of devserver.io, sorted by name.
 func CRDs() ([]*unstructured.Unstructured, error) {

@@ -36,17 +36,6 @@ const (
 //
 // The operator needs the verb bind on all roles, since a spec may name any: whoever may create DevServerUsers may give out
 // any role, so that is for administrators. The verb escalate is for the one Role that the operator writes itself.
-//
-// +kubebuilder:rbac:groups=devserver.io,resources=devserverusers,verbs=get;list;watch
-// +kubebuilder:rbac:groups=devserver.io,resources=devserverusers/status,verbs=patch
-// +kubebuilder:rbac:groups=devserver.io,resources=devserverusers/finalizers,verbs=update
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=resourcequotas;limitranges,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles,verbs=list;watch;create;patch
-// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles,resourceNames=devserver-user,verbs=escalate
-// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings;clusterrolebindings,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;clusterroles,verbs=bind
 type Reconciler struct {
 	// Client reads from the manager's cache, and writes.
 	Client client.Client
@@ -136,6 +125,17 @@ const (
 	reasonRetrying      = "Retrying"
 	reasonDeleting      = "Deleting"
 )
+
+// +kubebuilder:rbac:groups=devserver.io,resources=devserverusers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=devserver.io,resources=devserverusers/status,verbs=patch
+// +kubebuilder:rbac:groups=devserver.io,resources=devserverusers/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=resourcequotas;limitranges,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles,verbs=list;watch;create;patch
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles,resourceNames=devserver-user,verbs=escalate
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings;clusterrolebindings,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;clusterroles,verbs=bind
 
 // Reconcile makes the cluster what one DevServerUser asks for, and says in its status what came of it.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {

@@ -20,7 +20,7 @@ const (
 	// flavorReader is a ClusterRole of the operator's manifest.
 	flavorReader = "devserver-flavor-reader"
 	// podSecurity is the level of Pod Security that is enforced in a user's namespace: what servers keep to.
-	podSecurity = "baseline"
+	podSecurity = "restricted"
 )
 
 func namespaceOf(user *v1.DevServerUser) string { return namespacePrefix + user.Spec.Username }
