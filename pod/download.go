@@ -1,6 +1,7 @@
 package pod
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -204,7 +205,11 @@ func (d *download) receive(ctx context.Context, paths []string, want map[string]
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		err := d.remote.run(ctx, opPack, pathList(paths), write, d.base(), d.remote.kit.packFlags())
+		buffered := bufio.NewWriterSize(write, handOver)
+		err := d.remote.run(ctx, opPack, pathList(paths), buffered, d.base(), d.remote.kit.packFlags())
+		if err == nil {
+			err = buffered.Flush()
+		}
 		_ = write.CloseWithError(err) // of a pipe: it never fails
 		packed <- err
 	}()

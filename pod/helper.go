@@ -2,7 +2,7 @@ package pod
 
 import (
 	"context"
-	"crypto/md5"
+	"crypto/sha1"
 	"fmt"
 	"os"
 	"path"
@@ -60,5 +60,5 @@ func (r *remote) pushHelper(ctx context.Context, h HelperOptions, missing []stri
 	if err := push.Run(ctx); err != nil {
 		return nil, fmt.Errorf("push the helper: %w", err)
 	}
-	return &toolkit{gnu: true, hasher: agent.Hasher, newHash: md5.New, helper: where}, nil
+	return &toolkit{gnu: true, hasher: agent.Hasher, newHash: sha1.New, helper: where}, nil
 }

@@ -218,11 +218,12 @@ func (r *reading) query() url.Values {
 	return q
 }
 
-// open asks for the log. The node refuses it while the container has not been started for the first time: that is waited
-// for. One that has ended has a log as well.
+// open asks for the log. The node refuses it while the container has not been started for the first time, or while it has
+// not heard of the pod: that is waited for. A container that has ended has a log as well.
 func (r *reading) open(ctx context.Context) (io.ReadCloser, error) {
 	body, err := r.get(ctx)
-	if !unstarted(err) || r.options.Previous {
+	early := func(err error) bool { return says(err, http.StatusBadRequest) && !r.options.Previous }
+	if !early(err) && !says(err, http.StatusNotFound) {
 		return body, err
 	}
 	var why string
@@ -239,7 +240,7 @@ func (r *reading) open(ctx context.Context) (io.ReadCloser, error) {
 			}
 			return false, nil
 		}
-		if body, err = r.get(ctx); unstarted(err) {
+		if body, err = r.get(ctx); early(err) {
 			why = err.Error()
 			return false, nil
 		}
@@ -248,10 +249,9 @@ func (r *reading) open(ctx context.Context) (io.ReadCloser, error) {
 	return body, notReady(waited, why)
 }
 
-// unstarted recognizes the node's refusal of the log of a container that it has not started.
-func unstarted(err error) bool {
+func says(err error, code int) bool {
 	var e *kubesdk.Error
-	return errors.As(err, &e) && e.Code == http.StatusBadRequest
+	return errors.As(err, &e) && e.Code == code
 }
 
 func (r *reading) get(ctx context.Context) (io.ReadCloser, error) {

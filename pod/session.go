@@ -20,6 +20,9 @@ import (
 // linger is how long the server's own word on a command that is proven to have ended is waited for.
 const linger = time.Second
 
+// inputBuffer is how much of standard input is read at once, in bytes.
+const inputBuffer = 128 << 10
+
 // askAgain is how long after a container that is said to run was not found it is looked for again.
 const askAgain = 200 * time.Millisecond
 
@@ -279,7 +282,7 @@ func (s *session) proved() {
 }
 
 func (s *session) input() {
-	_, err := io.Copy(struct{ io.Writer }{s.conn}, &stopReader{s.cmd.Stdin, s.done})
+	_, err := io.CopyBuffer(struct{ io.Writer }{s.conn}, &stopReader{s.cmd.Stdin, s.done}, make([]byte, inputBuffer))
 	select {
 	case <-s.done:
 		return

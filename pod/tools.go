@@ -1,6 +1,7 @@
 package pod
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -21,6 +22,7 @@ import (
 // toolkit is what a container has for transfers.
 type toolkit struct {
 	gnu     bool   // tar is GNU's, else BusyBox' or like it
+	fast    string // not empty: find and hasher are GNU's
 	hasher  string // the program for hashes
 	newHash func() hash.Hash
 	helper  string // path of the pushed helper that is used instead; empty: shell and tools
@@ -93,15 +95,19 @@ func (r *remote) probe(ctx context.Context, h HelperOptions) (*toolkit, error) {
 	}
 	fields := strings.Fields(out.String())
 	if err != nil {
-		fields = []string{"other", "-", supervise.Shell}
+		fields = []string{"other", "slow", "-", supervise.Shell}
 	}
-	if len(fields) < 2 {
+	if len(fields) < 3 {
 		return nil, fmt.Errorf("find out what tools %s has: it says %q", r.target, out.String())
 	}
-	if missing := fields[2:]; len(missing) > 0 {
+	if missing := fields[3:]; len(missing) > 0 {
 		return r.pushHelper(ctx, h, missing)
 	}
-	return &toolkit{gnu: fields[0] == "gnu", hasher: fields[1], newHash: archive.Hasher(fields[1])}, nil
+	kit := &toolkit{gnu: fields[0] == "gnu", hasher: fields[2], newHash: archive.Hasher(fields[2])}
+	if fields[1] == "fast" {
+		kit.fast = fields[1]
+	}
+	return kit, nil
 }
 
 func noShellAtAll(err error) bool {
@@ -165,31 +171,40 @@ func toolError(op operation, exit *ExitError) error {
 }
 
 // list makes the manifest of a path in the container.
-func (r *remote) list(ctx context.Context, path string, hashed bool) (*manifest.Manifest, error) {
-	hasher := ""
-	if hashed {
-		hasher = r.kit.hasher
-	}
-	read, write := io.Pipe()
+func (r *remote) list(ctx context.Context, path string) (*manifest.Manifest, error) {
 	var m *manifest.Manifest
-	parsed := make(chan error, 1)
-	go func() {
-		var err error
-		m, err = manifest.Parse(read, hashed)
-		_, _ = io.Copy(io.Discard, read) // so that the command can end, whatever it says
-		parsed <- err
-	}()
-	err := r.run(ctx, opList, nil, write, path, hasher)
-	_ = write.Close() // of a pipe: it never fails
-	parseErr := <-parsed
-	if err != nil {
-		return nil, err
-	}
-	if parseErr != nil {
-		return nil, fmt.Errorf("%s: %w", r.target, parseErr)
-	}
-	return m, nil
+	err := r.runInto(ctx, opList, nil, func(out io.Reader) (err error) {
+		m, err = manifest.Parse(out, false)
+		return err
+	}, path, "", r.kit.fast)
+	return m, err
 }
+
+// runInto runs an operation and lets take read what it says.
+func (r *remote) runInto(ctx context.Context, op operation, stdin io.Reader, take func(io.Reader) error, args ...string) error {
+	read, write := io.Pipe()
+	taken := make(chan error, 1)
+	go func() {
+		err := take(read)
+		_, _ = io.Copy(io.Discard, read) // so that the command can end, whatever it says
+		taken <- err
+	}()
+	buffered := bufio.NewWriterSize(write, handOver)
+	err := r.run(ctx, op, stdin, buffered, args...)
+	_ = write.CloseWithError(buffered.Flush()) // of a pipe: it never fails
+	takeErr := <-taken
+	if err != nil {
+		return err
+	}
+	if takeErr != nil {
+		return fmt.Errorf("%s: %w", r.target, takeErr)
+	}
+	return nil
+}
+
+// handOver is how many bytes go from one goroutine to another at once: in smaller pieces, waking them up costs more than
+// what they do.
+const handOver = 256 << 10
 
 // hashes hashes files in a folder of the container.
 func (r *remote) hashes(ctx context.Context, dir string, paths []string) (map[string]string, error) {

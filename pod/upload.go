@@ -1,6 +1,7 @@
 package pod
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -59,15 +60,14 @@ func (u *upload) run(ctx context.Context) error {
 		}
 	}
 	u.count(send)
-	stage, err := u.unpack(ctx, root, send, source)
-	if err != nil {
-		return err
+	stage, arrived, err := u.unpack(ctx, root, send, source)
+	if err == nil {
+		err = u.finish(ctx, stage, arrived, send)
 	}
-	if err := u.finish(ctx, stage, send); err != nil {
+	if err != nil && stage != "" {
 		u.remote.discard(ctx, stage)
-		return err
 	}
-	return nil
+	return err
 }
 
 func (u *upload) open() (*os.Root, error) {
@@ -88,30 +88,40 @@ func (u *upload) count(send []manifest.Entry) {
 	u.meter.total(files, size)
 }
 
-// unpack sends what is to be made into a folder of its own in the container, and returns its path.
-func (u *upload) unpack(ctx context.Context, root *os.Root, send []manifest.Entry, source map[string]string) (string, error) {
+// unpack sends what is to be made into a folder of its own in the container, and returns its path and what is in it then.
+func (u *upload) unpack(ctx context.Context, root *os.Root, send []manifest.Entry, source map[string]string) (stage string, arrived *manifest.Manifest, err error) {
 	read, write := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
-		w := archive.NewWriter(write, root, u.remote.kit.gnu, u.remote.kit.newHash)
+		buffered := bufio.NewWriterSize(write, handOver)
+		w := archive.NewWriter(buffered, root, u.remote.kit.gnu, u.remote.kit.newHash)
 		w.Sent = u.meter.bytes
 		err := u.pack(w, send, source)
+		if err == nil {
+			err = buffered.Flush()
+		}
 		u.hashes = w.Hashes
 		_ = write.CloseWithError(err) // of a pipe: it never fails
 		packed <- err
 	}()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var out bytes.Buffer
-	err := u.remote.run(ctx, opUnpack, read, &out, u.base(), stageName(), u.remote.kit.unpackFlags())
+	kit := u.remote.kit
+	err = u.remote.runInto(ctx, opUnpack, read, func(out io.Reader) error {
+		said := bufio.NewReaderSize(out, handOver)
+		where, err := said.ReadSlice(0)
+		if err != nil {
+			return fmt.Errorf("it did not say where it unpacked: %w", err)
+		}
+		stage = string(where[:len(where)-1])
+		arrived, err = manifest.Parse(said, true)
+		return err
+	}, u.base(), stageName(), kit.unpackFlags(), kit.hasher, kit.fast)
 	_ = read.CloseWithError(errUnpackEnded) // of a pipe: it never fails
 	if packErr := <-packed; packErr != nil && !errors.Is(packErr, errUnpackEnded) {
-		return "", packErr
+		err = packErr
 	}
-	if err != nil {
-		return "", err
-	}
-	return out.String(), nil
+	return stage, arrived, err
 }
 
 var errUnpackEnded = errors.New("the command that unpacks has ended")
@@ -133,11 +143,7 @@ func (u *upload) pack(w *archive.Writer, send []manifest.Entry, source map[strin
 }
 
 // finish compares what has arrived with what was sent, and puts it into place.
-func (u *upload) finish(ctx context.Context, stage string, send []manifest.Entry) error {
-	arrived, err := u.remote.list(ctx, stage, true)
-	if err != nil {
-		return err
-	}
+func (u *upload) finish(ctx context.Context, stage string, arrived *manifest.Manifest, send []manifest.Entry) error {
 	if err := u.compare(arrived, send); err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"context"
-	"crypto/md5"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +22,7 @@ import (
 )
 
 // Hasher is the program for hashes that the agent stands for.
-const Hasher = "md5sum"
+const Hasher = "sha1sum"
 
 // Run does the operation args[0] and returns the exit code.
 func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -30,7 +30,7 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "this program is for the Kubernetes SDK's copying of files: it is not for people")
 		return 2
 	}
-	rest := append(args[1:], make([]string, 4)...)
+	rest := append(args[1:], make([]string, 5)...)
 	var err error
 	switch a := (agent{stdin, stdout}); args[0] {
 	case "list":
@@ -38,7 +38,7 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case "hash":
 		err = a.each(rest[0], func(path string) error { return a.hash(rest[0], path) })
 	case "unpack":
-		err = a.unpack(rest[0], rest[1])
+		err = a.unpack(rest[0], rest[1], rest[3])
 	case "commit":
 		err = a.commit(rest[0], rest[1], rest[2] != "")
 	case "delete":
@@ -104,7 +104,7 @@ func hashOf(path string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	h := md5.New()
+	h := sha1.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/kubesdk/kubesdk/pod/internal/manifest"
 )
 
-// unpack unpacks an archive into a new folder in or beside the target, and says where that is.
-func (a agent) unpack(target, name string) (err error) {
+// unpack unpacks an archive into a new folder in or beside the target, says where that is, and lists what is in it.
+func (a agent) unpack(target, name, hasher string) (err error) {
 	in := target
 	info, err := os.Stat(target)
 	switch {
@@ -49,8 +49,10 @@ func (a agent) unpack(target, name string) (err error) {
 	if err := fillSparse(stage); err != nil {
 		return err
 	}
-	_, err = io.WriteString(a.out, stage)
-	return err
+	if _, err := io.WriteString(a.out, stage+"\x00"); err != nil {
+		return err
+	}
+	return a.list(stage, hasher)
 }
 
 // extract writes an archive below dir. Folders get their modes and times at the end.

@@ -20,8 +20,8 @@ import (
 // regular files that are in want and nothing else; their folders must be there. It returns their hashes: all that are in
 // want have arrived with the size they should have if there is no error.
 func Extract(r io.Reader, root *os.Root, into string, want map[string]manifest.Entry, newHash func() hash.Hash, received func(path string, n int64)) (map[string]string, error) {
-	x := &extraction{root: root, into: into, want: want, newHash: newHash, received: received, got: map[string]string{}, buf: make([]byte, 128<<10)}
-	buffered := bufio.NewReaderSize(r, 64<<10)
+	x := &extraction{root: root, into: into, want: want, newHash: newHash, received: received, got: map[string]string{}, buf: make([]byte, 256<<10)}
+	buffered := bufio.NewReaderSize(r, 128<<10)
 	for {
 		more, err := skipZeros(buffered)
 		if err != nil {

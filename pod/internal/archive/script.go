@@ -1,8 +1,11 @@
 package archive
 
+import "github.com/kubesdk/kubesdk/pod/internal/manifest"
+
 // Unpack is a shell script that unpacks an archive from standard input into a new folder $2, which is in the folder $1 if
-// that is there, else beside it. It says where that is. $3 are tar's options. If anything fails, the folder is gone again.
-const Unpack = `umask 022;t=$1
+// that is there, else beside it. It says where that is, ended by a zero byte, and lists what is in it as [manifest.List] does
+// with $4 and $5. $3 are tar's options. If unpacking fails, the folder is gone again.
+const Unpack = `umask 022;t=$1 kh=$4 kf=$5
 if [ -d "$t" ];then p=$t;elif [ -e "$t" ]||[ -L "$t" ];then echo "$t: Not a directory" >&2;exit 1
 else case $t in */*)p=${t%/*};[ -n "$p" ]||p=/;;*)p=.;;esac;mkdir -p -- "$p"||exit 1;fi
 case $p in /)s=/$2;;*)s=$p/$2;;esac
@@ -24,7 +27,9 @@ cd ..||quit
 rm -rf ` + Sparse + `||quit
 fi
 cat >/dev/null
-printf %s "$s"`
+printf '%s\0' "$s"
+set -- "$s" "$kh" "$kf"
+` + manifest.List
 
 // Commit is a shell script that moves what is in the folder $1 into the folder $2, one rename for each file, then unpacks
 // an archive of folders from standard input over them for their modes and times, with tar's options $4. With $3 = force it
@@ -69,10 +74,11 @@ const Pack = `cd -- "$1"&&exec xargs -0 tar -c $2 -f -`
 // Discard is a shell script that removes the folder $1 of a transfer that failed.
 const Discard = `chmod -R u+w "$1" 2>/dev/null;rm -rf -- "$1"`
 
-// Probe is a shell script that says which tools there are: "gnu" or "other" for tar, the program for hashes, and what is
-// missing.
+// Probe is a shell script that says which tools there are: "gnu" or "other" for tar, "fast" if find and the program for
+// hashes are GNU's, else "slow", the program for hashes, and what is missing.
 const Probe = `case $(tar --version 2>/dev/null) in *GNU*)k=gnu;;*)k=other;;esac
-h=;for x in md5sum sha256sum sha1sum;do if command -v $x >/dev/null;then h=$x;break;fi;done
+h=;for x in sha1sum md5sum sha256sum;do if command -v $x >/dev/null;then h=$x;break;fi;done
+f=slow;if find / -maxdepth 0 -printf '' 2>/dev/null&&$h -z </dev/null >/dev/null 2>&1;then f=fast;fi
 m=;for x in tar stat readlink xargs mkdir mv rm chmod touch dd date cat;do command -v $x >/dev/null||m="$m $x";done
-[ -n "$h" ]||m="$m md5sum"
-echo "$k ${h:--}$m"`
+[ -n "$h" ]||m="$m sha1sum"
+echo "$k $f ${h:--}$m"`

@@ -88,6 +88,10 @@ func (p *parser) block() (done bool, err error) {
 			return false, fmt.Errorf("a batch of %q", rest)
 		}
 		return false, p.batch(n)
+	case "F":
+		return false, p.found()
+	case "H":
+		return false, p.hashes()
 	case "E":
 		return true, nil
 	}
@@ -133,12 +137,67 @@ func (p *parser) batch(n int) error {
 		}
 	}
 	for _, e := range batch {
-		e.Path = strings.TrimPrefix(e.Path, "./")
-		if e.Path == "." || e.Path == "" {
-			p.m.Top = e
+		p.add(e)
+	}
+	return nil
+}
+
+func (p *parser) add(e Entry) {
+	e.Path = strings.TrimPrefix(e.Path, "./")
+	if e.Path == "." || e.Path == "" {
+		p.m.Top = e
+		return
+	}
+	p.m.Entries = append(p.m.Entries, e)
+}
+
+// found reads what GNU's find says, up to an empty name.
+func (p *parser) found() error {
+	for {
+		name, err := p.name()
+		if err != nil || name == "" {
+			return err
+		}
+		line, err := p.line()
+		if err != nil {
+			return err
+		}
+		e := Entry{Path: name}
+		if err := e.found(line); err != nil {
+			return fmt.Errorf("%q: %w", name, err)
+		}
+		if e.Target, err = p.name(); err != nil {
+			return err
+		}
+		p.add(e)
+	}
+}
+
+// hashes reads hashes with their names, up to an empty name.
+func (p *parser) hashes() error {
+	known := map[string]string{}
+	for {
+		line, err := p.name()
+		if err != nil {
+			return err
+		}
+		if line == "" {
+			break
+		}
+		hash, name, ok := strings.Cut(line, " ")
+		if !ok || !isHash(hash) || len(name) < 3 {
+			return fmt.Errorf("%q is no hash", line)
+		}
+		known[strings.TrimPrefix(name[1:], "./")] = hash
+	}
+	for i := range p.m.Entries {
+		e := &p.m.Entries[i]
+		if e.Kind != File {
 			continue
 		}
-		p.m.Entries = append(p.m.Entries, e)
+		if e.Hash = known[e.Path]; e.Hash == "" {
+			return fmt.Errorf("%q has no hash", e.Path)
+		}
 	}
 	return nil
 }
@@ -178,6 +237,53 @@ func (e *Entry) stat(line string) error {
 	return nil
 }
 
+// found reads a line made with [findFormat].
+func (e *Entry) found(line string) error {
+	f := strings.Fields(line)
+	if len(f) != 9 {
+		return fmt.Errorf("find says %q", line)
+	}
+	mode, err := strconv.ParseUint(f[1], 8, 32)
+	var numbers [5]int64 // size, links, inode, device, blocks
+	for i, at := range [...]int{2, 5, 6, 7, 8} {
+		if err == nil {
+			numbers[i], err = strconv.ParseInt(f[at], 10, 64)
+		}
+	}
+	e.MTime, err = clock(f[3], err)
+	e.CTime, err = clock(f[4], err)
+	if err != nil {
+		return fmt.Errorf("find says %q: %w", line, err)
+	}
+	e.CTime = e.CTime.Truncate(time.Second)
+	e.Mode = uint32(mode) & 0o7777
+	switch f[0] {
+	case "f":
+		e.Kind, e.Size = File, numbers[0]
+		e.Sparse = numbers[4]*512 < e.Size
+		if numbers[1] > 1 {
+			e.inode = [2]uint64{uint64(numbers[3]), uint64(numbers[2])}
+		}
+	case "d":
+		e.Kind = Dir
+	case "l":
+		e.Kind = Symlink
+	default:
+		e.Kind = Other
+	}
+	return nil
+}
+
+// clock reads seconds with a fraction, which counts upwards also before 1970. It goes on from an error.
+func clock(text string, err error) (time.Time, error) {
+	if err != nil {
+		return time.Time{}, err
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	seconds, err := strconv.ParseInt(whole, 10, 64)
+	return time.Unix(seconds, nanos("."+fraction[:min(9, len(fraction))])), err
+}
+
 // nanos reads the fraction of "16:27:29.123456789".
 func nanos(clock string) int64 {
 	_, fraction, ok := strings.Cut(clock, ".")
@@ -212,11 +318,13 @@ func readHash(r *bufio.Reader, name string) (string, error) {
 	if _, err := io.ReadFull(r, got); err != nil {
 		return "", err
 	}
-	if string(got[1:]) != written+"\n" || strings.Trim(h, "0123456789abcdef") != "" || len(h) < 32 {
+	if string(got[1:]) != written+"\n" || !isHash(h) {
 		return "", fmt.Errorf("hash of %q: got %q for %q", name, h, got)
 	}
 	return h, nil
 }
+
+func isHash(h string) bool { return len(h) >= 32 && strings.Trim(h, "0123456789abcdef") == "" }
 
 // ParseHashes reads what [Hash] says of the paths it was given.
 func ParseHashes(r io.Reader, paths []string) (map[string]string, error) {
