@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -57,37 +58,51 @@ func Run(ctx context.Context, opts Options) error {
 	return nil
 }
 
-// endAll asks all processes to end. Interactive shells ignore SIGTERM and mind SIGHUP.
+// endAll asks all processes to end: with SIGTERM, and those that ignore it, as interactive shells do, with SIGHUP.
 func endAll(r *reaper, grace time.Duration) {
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGCONT} {
-		if err := syscall.Kill(-1, sig); errors.Is(err, syscall.ESRCH) {
-			return
-		}
-	}
 	deadline := time.Now().Add(grace)
-	for alone, err := isAlone(); err == nil && !alone && time.Now().Before(deadline); alone, err = isAlone() {
+	for _, pid := range others() {
+		sig := syscall.SIGTERM
+		if ignoresTerm(pid) {
+			sig = syscall.SIGHUP
+		}
+		_ = syscall.Kill(pid, sig)             // it may have ended meanwhile
+		_ = syscall.Kill(pid, syscall.SIGCONT) // a stopped process acts on no signal
+	}
+	for len(others()) > 0 && time.Now().Before(deadline) {
 		r.reap()
 		time.Sleep(20 * time.Millisecond) // processes that exec started have another parent: no signal tells of their end
 	}
 }
 
-// isAlone says whether no other process is left in this container.
-func isAlone() (bool, error) {
-	proc, err := os.Open("/proc")
+// others are the other processes of this container.
+func others() []int {
+	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return false, err
+		return nil
 	}
-	defer func() { _ = proc.Close() }() // only read
-	names, err := proc.Readdirnames(-1)
-	if err != nil {
-		return false, err
-	}
-	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil && pid != os.Getpid() {
-			return false, nil
+	var pids []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && pid != os.Getpid() {
+			pids = append(pids, pid)
 		}
 	}
-	return true, nil
+	return pids
+}
+
+// ignoresTerm reads the mask of ignored signals.
+func ignoresTerm(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(status)) {
+		if mask, ok := strings.CutPrefix(line, "SigIgn:"); ok {
+			bits, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+			return err == nil && bits&(1<<(syscall.SIGTERM-1)) != 0
+		}
+	}
+	return false
 }
 
 // describe says how a process ended.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -192,6 +193,8 @@ func refusal(field string, desired client.Object, err error) (*problem, error) {
 		return &problem{devserverv1.ReasonNameTaken, "metadata.name: the server needs a " + what + ", and there is one that is not its own"}, nil
 	case isQuota(err):
 		return &problem{devserverv1.ReasonQuotaExceeded, what + ": " + err.Error()}, nil
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return nil, nil // the server goes too
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		return &problem{devserverv1.ReasonRefused, what + ": " + err.Error()}, nil
 	}
@@ -219,7 +222,7 @@ func (r *Reconciler) remove(ctx context.Context, s *devserverv1.DevServer, obj c
 
 // replaceOutdated deletes pods that are not as their StatefulSet says now. It makes new ones.
 func (r *Reconciler) replaceOutdated(ctx context.Context, o *observed) error {
-	if *o.workload.Spec.Replicas == 0 {
+	if o.workload.Name == "" || *o.workload.Spec.Replicas == 0 {
 		return nil
 	}
 	for _, p := range outdated(o.workload, o.pods) {

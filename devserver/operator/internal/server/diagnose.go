@@ -23,11 +23,19 @@ var badness = map[devserverv1.Phase]int{
 	devserverv1.PhaseRunning: 0, devserverv1.PhaseStarting: 1, devserverv1.PhasePending: 2, devserverv1.PhaseFailed: 3,
 }
 
-// diagnose says what the pods of a server that is meant to run mean, and how many are ready.
+// diagnose says what the pods of a server that is meant to run mean, and how many are ready. Pods that are about to be
+// replaced say nothing about the present spec.
 func diagnose(o *observed, want int32) (worst finding, ready int32) {
+	if o.workload.Status.ObservedGeneration < o.workload.Generation {
+		return finding{devserverv1.PhaseStarting, devserverv1.ReasonScheduling, "its pod is being made"}, 0
+	}
 	worst = finding{phase: devserverv1.PhaseRunning, reason: devserverv1.ReasonReady, message: "ready to use"}
+	old := outdated(o.workload, o.pods)
 	for _, p := range o.pods {
 		f := diagnosePod(p)
+		if slices.Contains(old, p) || controllerUID(p) != o.workload.UID {
+			f = replacing(p)
+		}
 		if f.phase == devserverv1.PhaseRunning {
 			ready++
 		}
@@ -64,7 +72,7 @@ func diagnoseMissing(o *observed) finding {
 
 func diagnosePod(p *corev1.Pod) finding {
 	if p.DeletionTimestamp != nil {
-		return finding{devserverv1.PhaseStarting, devserverv1.ReasonRestarting, fmt.Sprintf("pod %s is ending, and a new one will follow", p.Name)}
+		return replacing(p)
 	}
 	if p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded {
 		return diagnoseOver(p)
@@ -91,6 +99,10 @@ func diagnosePod(p *corev1.Pod) finding {
 		return finding{devserverv1.PhaseStarting, devserverv1.ReasonNotReady, "the init script is running"}
 	}
 	return finding{devserverv1.PhaseStarting, devserverv1.ReasonNotReady, "its container is not ready"}
+}
+
+func replacing(p *corev1.Pod) finding {
+	return finding{devserverv1.PhaseStarting, devserverv1.ReasonRestarting, fmt.Sprintf("pod %s is ending, and a new one will follow", p.Name)}
 }
 
 // diagnoseOver is for a pod that ended for good: its StatefulSet makes another.

@@ -146,6 +146,12 @@ func (r *Reconciler) observe(ctx context.Context, s *devserverv1.DevServer) (*ob
 	if o.pods, err = r.pods(ctx, s); err != nil {
 		return nil, err
 	}
+	if o.workload.Name == "" && slices.ContainsFunc(o.pods, func(p *corev1.Pod) bool { return controllerUID(p) != "" }) {
+		// Its labels may be gone, and with them its place in the cache.
+		if err := r.reader.Get(ctx, client.ObjectKeyFromObject(s), o.workload); client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+	}
 	if o.workload.Name != "" && len(o.pods) < int(wanted(s)) {
 		o.refusal, err = r.refused(ctx, s, o.workload)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,7 +109,11 @@ func setConditions(s *devserverv1.DevServer, next *devserverv1.DevServerStatus, 
 		})
 	}
 	if len(problems) > 0 {
-		set(devserverv1.ConditionValid, metav1.ConditionFalse, problems[0].reason, join(problems))
+		status := metav1.ConditionFalse
+		if !slices.ContainsFunc(problems, func(p problem) bool { return !mayPass(p.reason) }) {
+			status = metav1.ConditionUnknown // nothing is wrong with the spec
+		}
+		set(devserverv1.ConditionValid, status, problems[0].reason, join(problems))
 	} else {
 		set(devserverv1.ConditionValid, metav1.ConditionTrue, devserverv1.ReasonValid, "all that the spec names is there")
 	}
@@ -124,6 +129,11 @@ func setConditions(s *devserverv1.DevServer, next *devserverv1.DevServerStatus, 
 	} else {
 		meta.RemoveStatusCondition(&next.Conditions, devserverv1.ConditionExpiring)
 	}
+}
+
+// mayPass says whether a problem may go away without anybody changing something.
+func mayPass(reason string) bool {
+	return reason == devserverv1.ReasonPreviousServer || reason == devserverv1.ReasonQuotaExceeded
 }
 
 // announcement tells people what is about to happen to a server.
