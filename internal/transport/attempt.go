@@ -60,6 +60,7 @@ func (t *Transport) attempt(ctx context.Context, r *request.Request, p *Policy) 
 		a.end()
 		return nil, !dialFailed(err), err
 	}
+	decompressed(httpRes)
 	a.body = httpRes.Body
 	res = &Response{Status: httpRes.StatusCode, Header: httpRes.Header}
 	if res.Status/100 != 2 {

@@ -32,6 +32,7 @@ const (
 type Transport struct {
 	base      *url.URL
 	userAgent string
+	encoding  string // Accept-Encoding
 	pool      *pool
 }
 
@@ -46,7 +47,11 @@ func New(cfg *rest.Config) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Transport{base: base, userAgent: cfg.UserAgent, pool: p}, nil
+	t := &Transport{base: base, userAgent: cfg.UserAgent, encoding: "gzip", pool: p}
+	if cfg.DisableCompression {
+		t.encoding = ""
+	}
+	return t, nil
 }
 
 // URL is the absolute address of r, without credentials.
@@ -151,7 +156,7 @@ func (t *Transport) httpRequest(ctx context.Context, r *request.Request) *http.R
 // headers sets the user agent too: client-go's transport would copy the request to add it.
 func (t *Transport) headers(r *request.Request) http.Header {
 	h := make(http.Header, 4)
-	values := make([]string, 0, 3)
+	values := make([]string, 0, 4)
 	set := func(name, value string) {
 		if value != "" {
 			values = append(values, value)
@@ -160,6 +165,7 @@ func (t *Transport) headers(r *request.Request) http.Header {
 	}
 	set("User-Agent", t.userAgent)
 	set("Accept", r.Accept)
+	set("Accept-Encoding", t.encoding)
 	if len(r.Body) > 0 {
 		set("Content-Type", r.ContentType)
 	}

@@ -292,11 +292,20 @@ func (d *decoder) element(f *field, target unsafe.Pointer, at, start, stop, end 
 	}
 	s := (*sliceHeader)(target)
 	if s.len == s.cap {
-		// By way of the struct, because there is no cheap way to a reflect.Value of type *[]T.
-		parent := reflect.NewAt(f.parent, unsafe.Add(target, -int(f.offset)))
-		parent.Elem().Field(f.index).Grow(d.run(at, end))
+		d.grow(f, s, target, d.run(at, end))
 	}
 	elem := unsafe.Add(s.data, uintptr(s.len)*f.size)
 	s.len++
 	return d.value(f, elem, start, stop)
+}
+
+// grow makes room for n more values in the slice s at target.
+func (d *decoder) grow(f *field, s *sliceHeader, target unsafe.Pointer, n int) {
+	if n == 1 && s.cap == 0 { // as of most lists: containers, their ports, the addresses of a pod
+		s.data, s.cap = reflect.New(f.elem).UnsafePointer(), 1
+		return
+	}
+	// By way of the struct, because there is no cheap way to a reflect.Value of type *[]T.
+	parent := reflect.NewAt(f.parent, unsafe.Add(target, -int(f.offset)))
+	parent.Elem().Field(f.index).Grow(n)
 }
