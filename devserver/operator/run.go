@@ -32,7 +32,7 @@ const (
 )
 
 //+kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update,namespace=devserver-system
-//+kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=devserver-system
+//+kubebuilder:rbac:groups="";events.k8s.io,resources=events,verbs=create;patch,namespace=devserver-system
 
 // Run runs the operator on the cluster of a configuration until the context is done, then lets the work under way end,
 // gives the lease back and returns nil. It is an error if the cluster lacks the custom resources, or the lease is lost.
