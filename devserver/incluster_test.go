@@ -43,11 +43,13 @@ func TestMain(m *testing.M) {
 
 var operated atomic.Pointer[kubesdk.Client]
 
+var began = time.Now()
+
 func refusals(c *kubesdk.Client) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	target := pod.Selected(c, devtest.Namespace, "app.kubernetes.io/name=devserver-operator")
-	for line, err := range pod.Logs(ctx, target, pod.LogOptions{}) {
+	for line, err := range pod.Logs(ctx, target, pod.LogOptions{SinceTime: began}) {
 		if err != nil {
 			return err.Error()
 		}

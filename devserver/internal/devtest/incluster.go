@@ -84,11 +84,12 @@ func installOperator(ctx context.Context, c *kubesdk.Client, localkube string) e
 	if err := command(ctx, localkube, "image", "load", archive, "--name", inClusterName); err != nil {
 		return err
 	}
-	content, err := hashOf(archive)
+	content, err := hashOf(archive, deploy.Manifest)
 	if err != nil {
 		return err
 	}
-	// The cluster may run the image of an earlier test, which has the same name.
+	// The cluster may run what an earlier test installed: the image has the same name, and the operator acts on its roles
+	// when it starts.
 	manifest := insertBefore(deploy.Manifest, "        checksum/settings:", "        devtest/image: \""+content+"\"")
 	manifest = insertBefore(manifest, "    staticDependenciesImage:", "    defaultDevserverImage: "+Images[0])
 	if err := Apply(ctx, c, manifest); err != nil {
@@ -108,13 +109,14 @@ func insertBefore(manifest []byte, line, inserted string) []byte {
 	return bytes.Replace(manifest, []byte(line), []byte(inserted+"\n"+line), 1)
 }
 
-func hashOf(path string) (string, error) {
+func hashOf(path string, more []byte) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = f.Close() }() // only read
 	h := sha256.New()
+	h.Write(more)
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err
 	}
