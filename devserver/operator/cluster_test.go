@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -44,6 +45,10 @@ const patience = 2 * time.Minute
 var built = filepath.Join(os.TempDir(), fmt.Sprintf("devserver-operator-test-%d", os.Getpid()))
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "10"); err != nil { // tests wait for the cluster most of the time
+		panic(err)
+	}
 	code := m.Run()
 	stopOperator()
 	_ = os.RemoveAll(built) // there if a test built something
