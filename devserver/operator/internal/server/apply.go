@@ -151,6 +151,9 @@ func (r *Reconciler) converge(ctx context.Context, s *devserverv1.DevServer, o *
 		return problems, r.stopAnyway(ctx, s, o)
 	}
 	c := plan(s, o.flavor, r.Defaults)
+	if c.home != nil {
+		keepHome(c.home, o.home)
+	}
 	var problems []problem
 	try := func(field string, desired, live client.Object) error {
 		p, err := refusal(field, desired, r.ensure(ctx, s, desired, live))
@@ -178,6 +181,18 @@ func (r *Reconciler) converge(ctx context.Context, s *devserverv1.DevServer, o *
 		return nil, err
 	}
 	return problems, r.replaceOutdated(ctx, o)
+}
+
+// keepHome leaves alone what cannot be changed about a claim that is there: it may be of an earlier server of the name.
+func keepHome(want, has *corev1.PersistentVolumeClaim) {
+	if has.Name == "" {
+		return
+	}
+	want.Spec.AccessModes = has.Spec.AccessModes
+	want.Spec.StorageClassName = has.Spec.StorageClassName
+	if size := has.Spec.Resources.Requests[corev1.ResourceStorage]; size.Cmp(want.Spec.Resources.Requests[corev1.ResourceStorage]) > 0 {
+		want.Spec.Resources.Requests[corev1.ResourceStorage] = size
+	}
 }
 
 // refusal turns the API server's no to a child into a problem.
