@@ -9,11 +9,11 @@ LOCALKUBE := $(BIN)/localkube
 MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod cmd/kubesdk/go.mod devserver/go.mod cluster/go.mod bench/go.mod))
 # The cluster module links Kubernetes: always built in the same way, it is compiled once for all targets.
 CLUSTER := GOWORK=off CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -trimpath"
-NODE_PACKAGES := containerd runc containernetworking-plugins nftables busybox-static debootstrap
+NODE_PACKAGES := containerd runc containernetworking-plugins nftables iproute2 busybox-static debootstrap
 
 export LOCALKUBE
 
-.PHONY: help build demo test lint bench clean node-deps fmt generate FORCE
+.PHONY: help build demo test lint bench clean node-deps fmt generate image FORCE
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,20 +33,20 @@ $(BIN)/kubesdk: FORCE
 demo: $(LOCALKUBE) ## Start a real Kubernetes, run every example against it, and stop it
 	go run ./internal/demo
 
-test: $(LOCALKUBE) node-deps ## Run all tests, with the race detector, on a real Kubernetes
+test: $(LOCALKUBE) $(BIN)/gotestsum node-deps ## Run all tests, with the race detector, on a real Kubernetes; what was skipped is listed
 # One package at a time: they share a cluster, and some of them break its connections.
 	@trap 'for n in $$($(LOCALKUBE) status | grep -o "^kubetest[^ ]*"); do $(LOCALKUBE) down --name $$n >/dev/null 2>&1 || true; done' EXIT; \
-	for m in $(MODULES); do echo "== go test $$m"; (cd $$m && go test -race -p 1 -timeout 30m ./...) || failed="$${failed:-} $$m"; done; \
+	for m in $(MODULES); do echo "== go test $$m"; (cd $$m && $(BIN)/gotestsum --format-hide-empty-pkg -- -race -p 1 -timeout 30m ./...) || failed="$${failed:-} $$m"; done; \
 	if [ -n "$${failed:-}" ]; then echo "failed:$$failed"; exit 1; fi
 
 lint: $(BIN)/golangci-lint ## Check format, vet and lint of all modules, and that generated files are up to date
-	@for m in $(MODULES); do echo "== lint $$m"; \
-	  (if [ $$m = cluster ]; then export $(CLUSTER); fi; cd $$m && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || failed="$${failed:-} $$m"; done; \
+	@for m in $(MODULES) devserver/deploy/render; do echo "== lint $$m"; \
+	  (case $$m in cluster) export $(CLUSTER);; */render) export GOWORK=off;; esac; cd $$m && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || failed="$${failed:-} $$m"; done; \
 	if [ -n "$${failed:-}" ]; then echo "lint failed:$$failed"; exit 1; fi
 
-$(BIN)/golangci-lint: internal/tools/go.mod
+$(BIN)/golangci-lint $(BIN)/gotestsum: internal/tools/go.mod
 	@mkdir -p $(BIN)
-	cd internal/tools && GOWORK=off go build -trimpath -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	cd internal/tools && GOWORK=off go build -trimpath -o $@ $$(GOWORK=off go list tool | grep '/$(@F)$$')
 	@touch $@
 
 fmt: $(BIN)/golangci-lint ## Format all modules
@@ -54,6 +54,11 @@ fmt: $(BIN)/golangci-lint ## Format all modules
 
 generate: ## Make all generated files anew
 	go generate ./...
+	cd devserver && go generate ./...
+
+image: ## Build the image of devserver's operator and agent as bin/devserver.tar, without Docker
+	@mkdir -p $(BIN)
+	cd devserver && go run ./deploy/image -o $(BIN)/devserver.tar
 
 bench: $(LOCALKUBE) ## Measure beside client-go and controller-runtime, write bench/RESULTS.md (QUICK=1: less work, under 5 minutes)
 	cd bench && go run ./cmd/bench $(if $(QUICK),-quick)
