@@ -423,3 +423,45 @@ func TestServers(t *testing.T) {
 		t.Errorf("without a namespace: %v", err)
 	}
 }
+
+func TestKeepActive(t *testing.T) {
+	t.Parallel()
+	c, ctx := devtest.Start(t).Client, t.Context()
+	servers := devserver.For(c).Namespace(kubetest.Namespace(t, c))
+	s, err := servers.Create(ctx, "s", v1.DevServerSpec{Flavor: "f", Lifecycle: &v1.LifecycleSpec{IdleTimeout: "3s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked := func() string {
+		if err := s.Refresh(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return s.Annotations[v1.AnnotationLastActivity]
+	}
+	before := time.Now().Truncate(time.Second)
+	stop := s.KeepActive(ctx)
+	first := marked()
+	if at, err := time.Parse(time.RFC3339, first); err != nil || at.Before(before) {
+		t.Errorf("the mark is %q, %v", first, err)
+	}
+	for deadline := time.Now().Add(time.Minute); marked() == first; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it was marked only once")
+		}
+	}
+	stop()
+	last := s.ResourceVersion
+	time.Sleep(1500 * time.Millisecond) // longer than between two marks
+	if marked(); s.ResourceVersion != last {
+		t.Error("it is marked after the end")
+	}
+
+	without, err := servers.Create(ctx, "without", spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without.KeepActive(ctx)()
+	if err := without.Refresh(ctx); err != nil || len(without.Annotations) > 0 {
+		t.Errorf("without an idle timeout: %v, %v", without.Annotations, err)
+	}
+}

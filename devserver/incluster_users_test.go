@@ -60,6 +60,7 @@ func TestUserWorks(t *testing.T) {
 	}
 	s, err := alice.servers.Create(ctx, "work", v1.DevServerSpec{
 		Flavor: devtest.Flavor, Volumes: []v1.VolumeSpec{{ClaimName: "data", MountPath: "/data"}},
+		Lifecycle: &v1.LifecycleSpec{IdleTimeout: "1h"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +96,9 @@ func TestUserWorks(t *testing.T) {
 	within(t, patience, func(ctx context.Context) error {
 		return second.WaitUntilStatus(ctx, map[string]any{"reason": v1.ReasonQuotaExceeded})
 	})
+	if err := s.Refresh(ctx); err != nil || s.Annotations[v1.AnnotationLastActivity] == "" {
+		t.Errorf("nobody marked the use of the server: %v, %v", s.Annotations, err)
+	}
 	if err := second.Delete(ctx); err != nil {
 		t.Error(err)
 	}

@@ -82,6 +82,7 @@ func (s Servers) Run(ctx context.Context, name string, spec v1.DevServerSpec, fn
 		}
 	}()
 	if err = server.waitWithin(ctx, o.wait); err == nil {
+		defer server.KeepActive(ctx)()
 		err = fn(ctx, server)
 	}
 	returned = true

@@ -43,13 +43,13 @@ func (s *Server) Target() pod.Target {
 
 // Command is the command name with its arguments in the server, shaped like one of os/exec. No shell is involved, and none
 // is needed in the image.
-func (s *Server) Command(name string, args ...string) *pod.Cmd {
-	return pod.Command(s.Target(), name, args...)
+func (s *Server) Command(name string, args ...string) *Cmd {
+	return &Cmd{Cmd: pod.Command(s.Target(), name, args...), activity: s.activity()}
 }
 
 // CommandLine is a command that is given as one string, such as "echo 'hello from inside'". It is cut into words as a shell
 // would, and no shell is involved: what only a shell can do is an error. See [pod.Split], and [Server.Shell].
-func (s *Server) CommandLine(line string) (*pod.Cmd, error) {
+func (s *Server) CommandLine(line string) (*Cmd, error) {
 	words, err := pod.Split(line)
 	switch {
 	case err != nil:
@@ -61,7 +61,9 @@ func (s *Server) CommandLine(line string) (*pod.Cmd, error) {
 }
 
 // Shell is a script for the server's /bin/sh: pipes, redirections and all.
-func (s *Server) Shell(script string) *pod.Cmd { return pod.Shell(s.Target(), script) }
+func (s *Server) Shell(script string) *Cmd {
+	return &Cmd{Cmd: pod.Shell(s.Target(), script), activity: s.activity()}
+}
 
 // Sync brings what Workspace names into the server: folders as [pod.Sync] does, sending what differs and deleting nothing,
 // and files as [pod.CopyTo] does. A file whose remote path ends with a slash goes into that folder.
@@ -72,6 +74,7 @@ func (s *Server) Sync(ctx context.Context) error {
 			Advice:  "set its Workspace, or give Run the option Workspace",
 		}
 	}
+	defer s.KeepActive(ctx)()
 	// Folders come before what others put into them.
 	locals := slices.SortedFunc(maps.Keys(s.Workspace), func(a, b string) int {
 		return cmp.Or(strings.Compare(s.Workspace[a], s.Workspace[b]), strings.Compare(a, b))
