@@ -20,6 +20,8 @@ import (
 
 const (
 	prefix = "simulated-"
+	// hostname is the one that localkube binds its volumes to.
+	hostname = "localkube"
 	// renewal of a node's lease: the node lifecycle controller waits 40 s.
 	renewal = 10 * time.Second
 	// atOnce is how many pods are worked on at a time.
@@ -56,7 +58,7 @@ func (s *nodes) join(ctx context.Context, i int) error {
 		corev1.ResourceCPU: resource.MustParse("1000"), corev1.ResourceMemory: resource.MustParse("4Ti"), corev1.ResourcePods: resource.MustParse("1000"),
 	}
 	node := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name(i), Labels: map[string]string{corev1.LabelHostname: name(i), corev1.LabelOSStable: "linux"}},
+		ObjectMeta: metav1.ObjectMeta{Name: name(i), Labels: map[string]string{corev1.LabelHostname: hostname, corev1.LabelOSStable: "linux"}},
 		Status: corev1.NodeStatus{
 			Capacity: list, Allocatable: list,
 			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Simulated", LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now()}},
