@@ -7,8 +7,9 @@ BIN := $(CURDIR)/bin
 LOCALKUBE := $(BIN)/localkube
 # Modules with tests and lint; bench is measured by `make bench`, and its smoke test runs with the others.
 MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod cmd/kubesdk/go.mod devserver/go.mod cluster/go.mod bench/go.mod))
-# The cluster module links Kubernetes: always built in the same way, it is compiled once for all targets.
-CLUSTER := GOWORK=off CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -trimpath"
+# The cluster module links Kubernetes: always built in the same way, it is compiled once for all targets, and without the
+# commit it stays the same file from one commit to the next.
+CLUSTER := GOWORK=off CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -trimpath -buildvcs=false"
 NODE_PACKAGES := containerd runc containernetworking-plugins nftables iproute2 busybox-static debootstrap
 
 export LOCALKUBE
