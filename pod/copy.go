@@ -106,7 +106,7 @@ func CopyFrom(ctx context.Context, t Target, from, to string, o CopyOptions) (*R
 		return nil, fail(err)
 	}
 	from = cleanRemote(from)
-	want, err := r.list(ctx, from)
+	want, err := r.list(ctx, from, true)
 	if err != nil {
 		return nil, fail(err)
 	}

@@ -140,8 +140,9 @@ func (d *download) staged(p string) string { return filepath.Join(d.stage, filep
 // fetch receives the contents of files into the stage and compares them with what the container says of them.
 func (d *download) fetch(ctx context.Context, source map[string]string) error {
 	want := map[string]manifest.Entry{} // by their paths in the container
-	var paths []string
+	var paths, unknown []string
 	var size int64
+	made := map[string]bool{}
 	for _, s := range d.plan.Steps {
 		e := s.Entry
 		if s.Action != manifest.Create && s.Action != manifest.Change {
@@ -151,8 +152,11 @@ func (d *download) fetch(ctx context.Context, source map[string]string) error {
 		if e.Kind == manifest.Dir {
 			dir = e.Path
 		}
-		if err := d.root.MkdirAll(d.staged(dir), 0o755); err != nil {
-			return err
+		if !made[dir] {
+			if err := d.root.MkdirAll(d.staged(dir), 0o755); err != nil {
+				return err
+			}
+			made[dir] = true
 		}
 		if e.Kind != manifest.File || e.First != "" {
 			continue
@@ -163,6 +167,9 @@ func (d *download) fetch(ctx context.Context, source map[string]string) error {
 		}
 		want[from] = e
 		paths = append(paths, from)
+		if e.Hash == "" {
+			unknown = append(unknown, from)
+		}
 		size += e.Size
 	}
 	d.meter.total(len(want), size)
@@ -177,7 +184,7 @@ func (d *download) fetch(ctx context.Context, source map[string]string) error {
 	}
 	said := make(chan result, 1)
 	go func() {
-		h, err := d.remote.hashes(ctx, d.base(), paths)
+		h, err := d.remote.hashes(ctx, d.base(), unknown)
 		said <- result{h, err}
 	}()
 	got, err := d.receive(ctx, paths, want)
@@ -191,7 +198,11 @@ func (d *download) fetch(ctx context.Context, source map[string]string) error {
 		return there.err
 	}
 	for _, p := range paths {
-		if got[p] != there.hashes[p] {
+		hash := want[p].Hash
+		if hash == "" {
+			hash = there.hashes[p]
+		}
+		if got[p] != hash {
 			return fmt.Errorf("%q changed while it was copied, or arrived wrong: its contents are not those in the container", p)
 		}
 	}

@@ -45,7 +45,7 @@ func Sync(ctx context.Context, t Target, from, to string, o SyncOptions) (*Repor
 		return nil, fail(err)
 	}
 	to = cleanRemote(to)
-	have, err := r.list(ctx, to)
+	have, err := r.list(ctx, to, false)
 	if have, err = orEmpty(have, err); err != nil {
 		return nil, fail(err)
 	}
@@ -80,7 +80,7 @@ func SyncFrom(ctx context.Context, t Target, from, to string, o SyncOptions) (*R
 		return nil, fail(err)
 	}
 	from = cleanRemote(from)
-	want, err := r.list(ctx, from)
+	want, err := r.list(ctx, from, false)
 	if err != nil {
 		return nil, fail(err)
 	}

@@ -31,9 +31,11 @@ func Extract(r io.Reader, root *os.Root, into string, want map[string]manifest.E
 			break
 		}
 		if err := x.archive(tar.NewReader(buffered)); err != nil {
+			x.leave()
 			return nil, err
 		}
 	}
+	x.leave()
 	if len(x.got) != len(want) {
 		for p := range want {
 			if _, ok := x.got[p]; !ok {
@@ -68,6 +70,30 @@ type extraction struct {
 	received func(string, int64)
 	got      map[string]string
 	buf      []byte
+
+	dir  *os.Root // the folder of the last file: the next is mostly in it too
+	name string   // of dir
+}
+
+// enter opens the folder that a file goes to.
+func (x *extraction) enter(name string) (*os.Root, error) {
+	if x.dir != nil && x.name == name {
+		return x.dir, nil
+	}
+	x.leave()
+	dir, err := x.root.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	x.dir, x.name = dir, name
+	return dir, nil
+}
+
+func (x *extraction) leave() {
+	if x.dir != nil {
+		_ = x.dir.Close() // everything in it was closed
+		x.dir = nil
+	}
 }
 
 func (x *extraction) archive(tr *tar.Reader) error {
@@ -103,8 +129,12 @@ func (x *extraction) archive(tr *tar.Reader) error {
 
 // file writes one file. It must not be there yet: nothing is ever written through a link.
 func (x *extraction) file(r io.Reader, e manifest.Entry) (string, error) {
-	name := filepath.Join(x.into, filepath.FromSlash(e.Path))
-	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	in, name := filepath.Split(filepath.Join(x.into, filepath.FromSlash(e.Path)))
+	dir, err := x.enter(filepath.Clean(in))
+	if err != nil {
+		return "", err
+	}
+	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return "", err
 	}
@@ -120,7 +150,7 @@ func (x *extraction) file(r io.Reader, e manifest.Entry) (string, error) {
 	if err := f.Close(); err != nil {
 		return "", err
 	}
-	if err := x.root.Chtimes(name, e.MTime, e.MTime); err != nil {
+	if err := dir.Chtimes(name, e.MTime, e.MTime); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

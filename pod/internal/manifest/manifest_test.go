@@ -2,6 +2,8 @@ package manifest_test
 
 import (
 	"bytes"
+	"crypto/md5"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -39,6 +41,10 @@ func TestScriptAgainstScan(t *testing.T) {
 	if err := errors.Join(os.Link(filepath.Join(dir, "a"), filepath.Join(dir, "x/link")), os.Symlink("to\n\nthere\n", filepath.Join(dir, "symlink")), os.Mkdir(filepath.Join(dir, "empty"), 0o1777)); err != nil {
 		t.Fatal(err)
 	}
+	before := time.Unix(-100, 250_000_000)
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "large"), make([]byte, 70_000), 0o600), os.Chtimes(filepath.Join(dir, "a"), before, before)); err != nil {
+		t.Fatal(err)
+	}
 	want, err := manifest.Scan(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -47,25 +53,46 @@ func TestScriptAgainstScan(t *testing.T) {
 		if _, err := exec.LookPath(shell[0]); err != nil {
 			continue
 		}
-		for _, hasher := range []string{"", "md5sum"} {
-			args := append(slices.Clone(shell[1:]), "-c", manifest.List, "list", dir, hasher)
-			out, err := exec.CommandContext(t.Context(), shell[0], args...).Output()
-			if err != nil {
-				t.Fatalf("%s: %v", shell, err)
+		for _, test := range [][]string{{"", ""}, {"md5sum", ""}, {"", "fast"}, {"sha1sum", "fast"}, {"sha1sum", "fast", "-size", "-129"}} {
+			if shell[0] == "busybox" && test[1] != "" {
+				continue // its shell takes its own find
 			}
-			got, err := manifest.Parse(bytes.NewReader(out), hasher != "")
+			args := append(slices.Clone(shell[1:]), "-c", manifest.List, "list", dir)
+			out, err := exec.CommandContext(t.Context(), shell[0], append(args, test...)...).Output()
 			if err != nil {
-				t.Fatalf("%s: %v", shell, err)
+				t.Fatalf("%s %q: %v", shell, test, err)
+			}
+			got, err := manifest.Parse(bytes.NewReader(out), test[0] != "")
+			if err != nil {
+				t.Fatalf("%s %q: %v", shell, test, err)
 			}
 			ignore := cmpopts.IgnoreFields(manifest.Entry{}, "CTime", "Hash")
 			if diff := cmp.Diff(want.Entries, got.Entries, ignoreInodes, ignore); diff != "" {
-				t.Errorf("%s, -scan +script:\n%s", shell, diff)
+				t.Errorf("%s %q, -scan +script:\n%s", shell, test, diff)
 			}
-			if hasher != "" && len(got.Entries[0].Hash) != 32 {
-				t.Errorf("%s: no hashes", shell)
+			for _, e := range got.Entries {
+				want := ""
+				if e.Kind == manifest.File && test[0] != "" && (e.Size <= 64<<10 || len(test) == 2) {
+					want = hashOf(t, test[0], filepath.Join(dir, e.Path))
+				}
+				if e.Hash != want {
+					t.Errorf("%s %q: hash of %q is %q, want %q", shell, test, e.Path, e.Hash, want)
+				}
 			}
 		}
 	}
+}
+
+func hashOf(t *testing.T, program, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if program == "md5sum" {
+		return fmt.Sprintf("%x", md5.Sum(b))
+	}
+	return fmt.Sprintf("%x", sha1.Sum(b))
 }
 
 // TestWriteParse: what the helper writes is what is read.

@@ -173,7 +173,7 @@ func (p *parser) found() error {
 	}
 }
 
-// hashes reads hashes with their names, up to an empty name.
+// hashes reads hashes of some or all files with their names, up to an empty name.
 func (p *parser) hashes() error {
 	known := map[string]string{}
 	for {
@@ -191,12 +191,8 @@ func (p *parser) hashes() error {
 		known[strings.TrimPrefix(name[1:], "./")] = hash
 	}
 	for i := range p.m.Entries {
-		e := &p.m.Entries[i]
-		if e.Kind != File {
-			continue
-		}
-		if e.Hash = known[e.Path]; e.Hash == "" {
-			return fmt.Errorf("%q has no hash", e.Path)
+		if e := &p.m.Entries[i]; e.Kind == File {
+			e.Hash = known[e.Path]
 		}
 	}
 	return nil

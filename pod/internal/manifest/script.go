@@ -10,8 +10,9 @@ const findFormat = `%p\0%y %m %s %T@ %C@ %n %i %D %b\n%l\0`
 
 // List is a shell script that lists the tree or file $1, with hashes made by the program $2 if that is not empty. It passes
 // over the folders of transfers under way. If $3 is not empty, GNU's find and GNU's program for hashes do the work, in a
-// twentieth of the time; else stat and readlink do, beside the shell.
-const List = `d=$1 h=$2 g=$3
+// twentieth of the time, and further arguments are conditions of find for files to hash; a single file is not hashed then.
+// Else stat and readlink do, beside the shell.
+const List = `d=$1 h=$2 g=$3;[ $# -lt 3 ]||shift 3
 if [ -d "$d" ];then cd -- "$d"||exit 1;k=dir
 elif [ -e "$d" ];then case $d in */*)b=${d##*/};d=${d%/*};cd -- "${d:-/}"||exit 1;;*)b=$d;;esac;k=file
 else echo "$d: No such file or directory" >&2;exit 44;fi
@@ -19,8 +20,9 @@ printf 'T %s %s\n' "$(date +%s)" $k
 if [ -n "$g" ]&&[ $k = dir ];then echo F
 find . -ignore_readdir_race -name '.kubesdk-stage-*' -prune -o -printf '` + findFormat + `'||exit 1
 printf '\0'
-if [ -n "$h" ];then echo H;find . -name '.kubesdk-stage-*' -prune -o -type f -exec "$h" -z {} +||exit 1;printf '\0';fi
+if [ -n "$h" ];then echo H;find . -name '.kubesdk-stage-*' -prune -o -type f "$@" -exec "$h" -z {} +||exit 1;printf '\0';fi
 echo E;exit;fi
+[ -z "$g" ]||h=
 e(){ printf 'B %s\n' $#;printf '%s\0' "$@";printf '%s\n' "$x"
 for f;do if [ -L "$f" ];then t=$(readlink "$f"&&echo .)||exit 1;printf '%s\0' "${t%??}";fi;done
 [ -n "$h" ]||return 0

@@ -1,12 +1,14 @@
 package stream
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -138,7 +140,7 @@ func otherWay(err error) bool {
 // webSocket opens a WebSocket with one of the subprotocols.
 func (d *Dialer) webSocket(ctx context.Context, u *url.URL, protocols ...string) (*websocket.Conn, error) {
 	up := &upgrader{dialer: websocket.Dialer{
-		Proxy: proxyOf(d.config), TLSClientConfig: d.tls, NetDialContext: d.config.Dial, Subprotocols: protocols,
+		Proxy: proxyOf(d.config), TLSClientConfig: d.tls, NetDialContext: d.connect, Subprotocols: protocols,
 		HandshakeTimeout: handshakeTime, ReadBufferSize: frame + 1<<10, WriteBufferSize: frame + 1<<10,
 	}}
 	rt, err := transport.HTTPWrappersForConfig(d.wire, up)
@@ -160,6 +162,26 @@ func (d *Dialer) webSocket(ctx context.Context, u *url.URL, protocols ...string)
 	}
 	return up.conn, nil
 }
+
+// connect opens a connection whose incoming bytes are taken in large pieces: TLS asks for one record of 16 KiB at a time.
+func (d *Dialer) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := d.config.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: handshakeTime}).DialContext
+	}
+	conn, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &buffered{Conn: conn, in: bufio.NewReaderSize(conn, 4*frame)}, nil
+}
+
+type buffered struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (b *buffered) Read(p []byte) (int, error) { return b.in.Read(p) }
 
 // upgrader is a RoundTripper for one request: client-go's wrappers put the credentials into it.
 type upgrader struct {
