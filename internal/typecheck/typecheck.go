@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -79,4 +81,25 @@ func (c *Checker) Check(t *testing.T, body string) string {
 	}
 	_, _ = config.Check("snippet", c.fset, []*ast.File{file}, nil) // the errors went to complaints
 	return strings.Join(complaints, "\n")
+}
+
+var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
+
+// Page checks the Go blocks of a page of documentation. Each is a part of a function that returns an error, after the
+// declarations of prelude, which the reader knows by then; "..." stands for what does not matter there.
+func (c *Checker) Page(t *testing.T, page, prelude string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, block := range goBlock.FindAllStringSubmatch(string(text), -1) {
+		body := strings.ReplaceAll(block[1], "{ ... }", "{ }")
+		source := prelude + "_ = func() error {\n" + body + "\nreturn nil\n}\n"
+		for complaint := range strings.Lines(c.Check(t, source)) {
+			if !strings.HasPrefix(complaint, "declared and not used") {
+				t.Errorf("%s, Go block %d: %s", filepath.Base(page), i+1, complaint)
+			}
+		}
+	}
 }
