@@ -219,11 +219,8 @@ func (c *call) attrs() []slog.Attr {
 // told is the error of a Status that came in the middle of a stream.
 func (c *call) told(status *metav1.Status) *Error {
 	e := c.newError()
-	e.Attempts, e.Code, e.Reason, e.Message, e.status = 1, int(status.Code), status.Reason, status.Message, status
-	if status.Details != nil {
-		e.RetryAfter = time.Duration(status.Details.RetryAfterSeconds) * time.Second
-	}
-	return e
+	e.Attempts = 1
+	return e.Answered(status)
 }
 
 func isNil(obj Object) bool {

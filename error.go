@@ -140,6 +140,20 @@ func (e *Error) Is(target error) bool {
 // proxy's page, bad input.
 func (e *Error) FromServer() bool { return e.status != nil }
 
+// Answered returns a copy of the error that has the server's answer: its code, reason, message and the time it wants to be
+// left alone. It is for packages that ask the API server by other means than this one's verbs, such as streams.
+func (e *Error) Answered(status *metav1.Status) *Error {
+	a := *e
+	a.status, a.Reason, a.Message = status, status.Reason, status.Message
+	if status.Code != 0 {
+		a.Code = int(status.Code)
+	}
+	if status.Details != nil {
+		a.RetryAfter = time.Duration(status.Details.RetryAfterSeconds) * time.Second
+	}
+	return &a
+}
+
 // Status is the server's answer, or one made up from what is known. It makes Error an apierrors.APIStatus.
 func (e *Error) Status() metav1.Status {
 	if e.status != nil {

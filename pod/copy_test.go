@@ -249,7 +249,11 @@ func TestRefused(t *testing.T) {
 	target := sharedPod(t, busybox)
 	c := kubetest.Node(t)
 	ns, name, _ := strings.Cut(strings.Fields(target.String())[0], "/")
-	if err := pod.Command(pod.Named(c.Client, ns, "missing"), "true").Run(t.Context()); !errors.Is(err, kubesdk.ErrNotFound) || !strings.Contains(err.Error(), "missing") {
+	fromServer := func(err error) bool {
+		var e *kubesdk.Error
+		return errors.As(err, &e) && e.FromServer() && e.Status().Details != nil
+	}
+	if err := pod.Command(pod.Named(c.Client, ns, "missing"), "true").Run(t.Context()); !errors.Is(err, kubesdk.ErrNotFound) || !strings.Contains(err.Error(), "missing") || !fromServer(err) {
 		t.Errorf("missing pod: %v", err)
 	}
 	if err := pod.Command(pod.Selected(c.Client, ns, "app=nobody").ReadyWithin(0), "true").Run(t.Context()); !errors.Is(err, pod.ErrNotReady) {
@@ -271,11 +275,11 @@ func TestRefused(t *testing.T) {
 		t.Log(err)
 	}
 	for _, err := range pod.Logs(t.Context(), pod.Named(other, ns, name), pod.LogOptions{}) {
-		if !errors.Is(err, kubesdk.ErrForbidden) {
+		if !errors.Is(err, kubesdk.ErrForbidden) || !fromServer(err) {
 			t.Errorf("no permission for logs: %v", err)
 		}
 	}
-	if _, err := pod.Forward(t.Context(), pod.Named(other, ns, name), pod.ForwardOptions{Port: 1}); !errors.Is(err, kubesdk.ErrForbidden) {
+	if _, err := pod.Forward(t.Context(), pod.Named(other, ns, name), pod.ForwardOptions{Port: 1}); !errors.Is(err, kubesdk.ErrForbidden) || !fromServer(err) {
 		t.Errorf("no permission to forward: %v", err)
 	}
 	// The verb create on pods/exec is enough, and nothing else.

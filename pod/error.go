@@ -50,7 +50,7 @@ func apiError(t Target, subresource string, err error) error {
 	}
 	e := &kubesdk.Error{Verb: "create", Resource: "pods/" + subresource, Namespace: t.namespace, Name: t.name, Attempts: 1, Code: refused.Code, Message: refused.Text}
 	if refused.Status != nil {
-		e.Reason, e.Message = refused.Status.Reason, refused.Status.Message
+		return e.Answered(refused.Status)
 	}
 	return e
 }

@@ -280,7 +280,7 @@ func (r *reading) get(ctx context.Context) (io.ReadCloser, error) {
 	e := &kubesdk.Error{Verb: "get", Resource: "pods/log", Namespace: r.target.namespace, Name: r.target.name, Attempts: 1, Code: res.StatusCode, Message: string(bytes.TrimSpace(text))}
 	var status metav1.Status
 	if json.Unmarshal(text, &status) == nil && status.Kind == "Status" {
-		e.Reason, e.Message = status.Reason, status.Message
+		e = e.Answered(&status)
 	}
 	return nil, e
 }
