@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kubesdk/kubesdk"
 	"github.com/kubesdk/kubesdk/devserver/operator"
@@ -24,9 +25,15 @@ func main() {
 	}
 }
 
+// options are what the command line says.
+type options struct {
+	settings   operator.Settings
+	file       string
+	kubeconfig string
+}
+
 func command() *cobra.Command {
-	settings := operator.DefaultSettings()
-	var file, kubeconfig string
+	opts := &options{settings: operator.DefaultSettings()}
 	cmd := &cobra.Command{
 		Use:   "devserver-operator",
 		Short: "Run the operator of DevServers on a cluster",
@@ -37,55 +44,63 @@ Each setting may be given in a YAML file under its name, in the environment, and
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := load(cmd, &settings, file); err != nil {
+			if err := opts.load(cmd.Flags()); err != nil {
 				return err
 			}
-			logger, err := newLogger(settings)
-			if err != nil {
-				return err
-			}
-			var opts []kubesdk.LoginOption
-			if kubeconfig != "" {
-				opts = append(opts, kubesdk.Kubeconfig(kubeconfig))
-			}
-			client, err := kubesdk.Login(cmd.Context(), opts...)
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			return operator.Run(cmd.Context(), client.Config(), settings, logger)
+			return run(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().StringVar(&file, "config", "", "YAML file with settings")
-	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig to use, also in a pod")
-	for _, s := range settings.List() {
-		flag := cmd.Flags().VarPF(value{s}, s.Flag(), "", fmt.Sprintf("%s ($%s, %s in the file)", s.Usage, s.Env(), s.Name))
+	opts.register(cmd.Flags())
+	return cmd
+}
+
+func (o *options) register(flags *pflag.FlagSet) {
+	flags.StringVar(&o.file, "config", "", "YAML `file` with settings")
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` to use, also in a pod")
+	for _, s := range o.settings.List() {
+		flag := flags.VarPF(value{s}, s.Flag(), "", fmt.Sprintf("%s ($%s, %s in the file)", s.Usage, s.Env(), s.Name))
 		if flag.DefValue == "false" || flag.DefValue == "true" {
 			flag.NoOptDefVal = "true"
 		}
 	}
-	return cmd
 }
 
 // load takes the file and the environment, and then the flags again, which win.
-func load(cmd *cobra.Command, settings *operator.Settings, file string) error {
-	flags := map[string]string{}
-	for _, s := range settings.List() {
-		if cmd.Flags().Changed(s.Flag()) {
-			flags[s.Name] = s.String()
+func (o *options) load(flags *pflag.FlagSet) error {
+	said := map[string]string{}
+	for _, s := range o.settings.List() {
+		if flags.Changed(s.Flag()) {
+			said[s.Name] = s.String()
 		}
 	}
-	if err := settings.Load(file); err != nil {
+	if err := o.settings.Load(o.file); err != nil {
 		return err
 	}
-	for _, s := range settings.List() {
-		if said, ok := flags[s.Name]; ok {
-			if err := s.Set(said); err != nil {
+	for _, s := range o.settings.List() {
+		if text, ok := said[s.Name]; ok {
+			if err := s.Set(text); err != nil {
 				return fmt.Errorf("--%s: %w", s.Flag(), err)
 			}
 		}
 	}
-	return settings.Validate()
+	return o.settings.Validate()
+}
+
+func run(ctx context.Context, o *options) error {
+	logger, err := newLogger(o.settings)
+	if err != nil {
+		return err
+	}
+	var login []kubesdk.LoginOption
+	if o.kubeconfig != "" {
+		login = append(login, kubesdk.Kubeconfig(o.kubeconfig))
+	}
+	client, err := kubesdk.Login(ctx, login...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return operator.Run(ctx, client.Config(), o.settings, logger)
 }
 
 func newLogger(s operator.Settings) (*slog.Logger, error) {
