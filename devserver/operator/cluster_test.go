@@ -220,6 +220,18 @@ func load(ctx context.Context, name, root string) error {
 	return nil
 }
 
+// restrict holds the namespace to the restricted Pod Security Standard.
+func (n *onNode) restrict() {
+	n.t.Helper()
+	_, err := kubesdk.For[*corev1.Namespace](n.Client).Mutate(n.t.Context(), n.namespace, func(ns *corev1.Namespace) error {
+		ns.Labels["pod-security.kubernetes.io/enforce"] = "restricted"
+		return nil
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+}
+
 // flavor makes a flavor that the test's end deletes, and returns its name.
 func (n *onNode) flavor(spec v1.DevServerFlavorSpec) string {
 	n.t.Helper()

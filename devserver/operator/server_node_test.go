@@ -27,6 +27,7 @@ import (
 func TestManifests(t *testing.T) {
 	t.Parallel()
 	n := node(t)
+	n.restrict()
 	flavor := n.small()
 	n.claim("datasets")
 	files, err := filepath.Glob("testdata/manifests/*.yaml")
@@ -176,6 +177,15 @@ func TestShown(t *testing.T) {
 			t.Errorf("the status of %s is %+v", name, s.Status)
 		}
 	}
+	n.create("sized", v1.DevServerSpec{Flavor: small, PersistentHome: &v1.PersistentHomeSpec{Enabled: true, Size: new(resource.MustParse("2Mi"))}})
+	n.awaitPhase("sized", v1.PhaseRunning)
+	for size, reason := range map[string]string{"1Mi": v1.ReasonInvalidSpec, "4Mi": v1.ReasonRefused} { // localkube's class does not let volumes grow
+		n.change("sized", func(s *v1.DevServer) { s.Spec.PersistentHome.Size = new(resource.MustParse(size)) })
+		if s := n.says("sized", reason, "spec.persistentHome", "not as its spec says"); s.Status.Phase != v1.PhaseRunning {
+			t.Errorf("a server whose home cannot be %s is %+v", size, s.Status)
+		}
+	}
+
 	if err := flavors.Delete(t.Context(), late); err != nil {
 		t.Fatal(err)
 	}
