@@ -5,15 +5,19 @@ package examples
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubesdk/kubesdk/internal/busybox"
 	"github.com/kubesdk/kubesdk/internal/examples"
 	"github.com/kubesdk/kubesdk/kubetest"
 )
@@ -41,6 +45,7 @@ func TestPrograms(t *testing.T) {
 			primary := kubetest.StartNamed(t, "kubetest-examples")
 			if e.Node {
 				primary = kubetest.Node(t)
+				loadImage(t)
 			}
 			namespace := kubetest.Namespace(t, primary.Client)
 			config := filepath.Join(t.TempDir(), "config")
@@ -58,6 +63,23 @@ func TestPrograms(t *testing.T) {
 			}
 			compare(t, filepath.Join(e.Dir, "output.txt"), timeless(stdout.String(), namespace))
 		})
+	}
+}
+
+// image is the result of loading what the programs' pods are made of into the node that the tests share.
+var image struct {
+	once sync.Once
+	err  error
+}
+
+func loadImage(t *testing.T) {
+	t.Helper()
+	image.once.Do(func() { image.err = busybox.Load(t.Context(), kubetest.Localkube(t), "kubetest-node") })
+	switch {
+	case errors.Is(image.err, exec.ErrNotFound) && os.Getenv("CI") != "true":
+		t.Skip(image.err)
+	case image.err != nil:
+		t.Fatal(image.err)
 	}
 }
 

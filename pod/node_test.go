@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubesdk/kubesdk"
+	buildroot "github.com/kubesdk/kubesdk/internal/busybox"
 	"github.com/kubesdk/kubesdk/kubetest"
 	"github.com/kubesdk/kubesdk/pod"
 )
@@ -105,37 +106,7 @@ func command(ctx context.Context, name string, args ...string) error {
 }
 
 func busyboxRoot(ctx context.Context, dir string) (string, error) {
-	path, err := exec.LookPath("busybox")
-	if err != nil {
-		return "", err
-	}
-	for _, d := range []string{"bin", "etc", "root"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
-			return "", err
-		}
-	}
-	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o700); err != nil {
-		return "", err
-	}
-	if err := os.Chmod(filepath.Join(dir, "tmp"), 0o777|os.ModeSticky); err != nil {
-		return "", err
-	}
-	if err := command(ctx, "cp", path, filepath.Join(dir, "bin/busybox")); err != nil {
-		return "", err
-	}
-	list, err := exec.CommandContext(ctx, path, "--list").Output()
-	if err != nil {
-		return "", err
-	}
-	for applet := range strings.FieldsSeq(string(list)) {
-		if applet == "busybox" {
-			continue
-		}
-		if err := os.Symlink("busybox", filepath.Join(dir, "bin", applet)); err != nil {
-			return "", err
-		}
-	}
-	return dir, nil
+	return dir, buildroot.Root(ctx, dir)
 }
 
 // debianRoot is a minimal Debian, made once for a user and kept in the cache.

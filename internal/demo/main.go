@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kubesdk/kubesdk/internal/busybox"
 	"github.com/kubesdk/kubesdk/internal/examples"
 )
 
@@ -161,6 +162,14 @@ func (d *demo) start(ctx context.Context, all []examples.Example) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == exitMissing {
 		d.noNode = "pods cannot run on this machine, as localkube says above"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = busybox.Load(ctx, d.localkube, d.name+node)
+	if errors.Is(err, exec.ErrNotFound) {
+		d.noNode = fmt.Sprintf("their pods need BusyBox, which Debian has in the package busybox-static: %v", err)
 		return nil
 	}
 	return err

@@ -1,7 +1,8 @@
 // Package examples finds, builds and runs the programs of the examples folder, for the demo and for the tests.
 //
 // A program is a folder with a main.go that uses the current context of $KUBECONFIG, its namespace, and, if it needs a second
-// cluster, the context "staging". One that needs pods to run says so with a line "//example:node" in its main.go.
+// cluster, the context "staging". One that needs pods to run says so with a line "//example:node" in its main.go; the image
+// busybox:1 is on that node.
 package examples
 
 import (
@@ -32,7 +33,7 @@ type Example struct {
 }
 
 // guide is the order in which a newcomer reads about things. What is not in it comes after, by name.
-var guide = []string{"quickstart", "authentication", "requestconfig", "deployments", "watching", "patching", "multicluster", "errors", "batch", "customresource"}
+var guide = []string{"quickstart", "authentication", "requestconfig", "deployments", "watching", "patching", "multicluster", "errors", "batch", "customresource", "commands", "files", "portforward"}
 
 func place(e Example) int {
 	if i := slices.Index(guide, e.Name); i >= 0 {
