@@ -186,6 +186,21 @@ func TestShown(t *testing.T) {
 		}
 	}
 
+	edited := n.small()
+	n.create("edited", v1.DevServerSpec{Flavor: edited})
+	n.awaitPhase("edited", v1.PhaseRunning)
+	if _, err := flavors.Mutate(t.Context(), edited, func(f *v1.DevServerFlavor) error {
+		f.Spec.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Mi")} // less than is requested
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if s := n.says("edited", v1.ReasonRefused, "resources.requests"); s.Status.Phase != v1.PhaseRunning {
+		t.Errorf("a server whose flavor became invalid is %+v", s.Status)
+	}
+	n.change("edited", func(s *v1.DevServer) { s.Spec.Running = new(false) })
+	n.awaitPhase("edited", v1.PhaseStopped)
+
 	if err := flavors.Delete(t.Context(), late); err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,7 @@ import (
 const usage = `usage:
   devserver-agent install DIR     copy this program into a folder
   devserver-agent run [flags]     be process 1 of a container; run -h lists the flags
-  devserver-agent ready           exit with 0 when the init script has ended
-`
+  devserver-agent ready           exit with 0 when the init script has ended`
 
 func main() {
 	if err := run(context.Background(), os.Args[1:]); err != nil {
@@ -55,7 +54,7 @@ func run(ctx context.Context, args []string) error {
 		}
 		return agent.Run(ctx, opts)
 	case "help", "-h", "--help":
-		fmt.Print(usage)
+		fmt.Println(usage)
 		return nil
 	}
 	return fmt.Errorf("unknown command %q\n%s", args[0], usage)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,10 +21,10 @@ import (
 // which a comparison with the child cannot.
 const annotationApplied = "devserver.io/applied"
 
-// errTaken reports that a child's name belongs to something that is not the server's.
-type errTaken struct{ belongs belonging }
+// takenError reports that a child's name belongs to something that is not the server's.
+type takenError struct{ belongs belonging }
 
-func (e errTaken) Error() string { return "there is one that is not the server's own" }
+func (e takenError) Error() string { return "there is one that is not the server's own" }
 
 // ensure makes a child what the plan says, and writes only when it is not. live is the child in the cache, or a zero
 // object when it has none; it becomes what the server answers.
@@ -57,7 +58,7 @@ func (r *Reconciler) checkFree(ctx context.Context, s *devserverv1.DevServer, de
 		return err
 	}
 	if b := belongs(s, found); b != own {
-		return errTaken{b}
+		return takenError{b}
 	}
 	return nil
 }
@@ -180,6 +181,9 @@ func (r *Reconciler) converge(ctx context.Context, s *devserverv1.DevServer, o *
 	if err := try("", c.workload, o.workload); err != nil {
 		return nil, err
 	}
+	if err := r.stopAnyway(ctx, s, o); err != nil {
+		return nil, err
+	}
 	return problems, r.replaceOutdated(ctx, o)
 }
 
@@ -201,9 +205,10 @@ func refusal(field string, desired client.Object, err error) (*problem, error) {
 		return nil, nil
 	}
 	what := fmt.Sprintf("%s%s %s", field, desired.GetObjectKind().GroupVersionKind().Kind, desired.GetName())
-	switch taken, ok := err.(errTaken); {
+	var taken takenError
+	switch ok := errors.As(err, &taken); {
 	case ok && taken.belongs == leftover:
-		return &problem{devserverv1.ReasonPreviousServer, what + " of the previous server is being deleted"}, nil
+		return &problem{devserverv1.ReasonPreviousServer, what + beingDeleted}, nil
 	case ok:
 		return &problem{devserverv1.ReasonNameTaken, "metadata.name: the server needs a " + what + ", and there is one that is not its own"}, nil
 	case isQuota(err):

@@ -109,6 +109,9 @@ func checkTaken(s *devserverv1.DevServer, o *observed, add func(reason, format s
 	}
 }
 
+// beingDeleted is why a server waits for a child that has to go before there can be a new one.
+const beingDeleted = " is being deleted, and a new one has to wait for that"
+
 // belonging of an object to a server.
 type belonging int
 
@@ -141,7 +144,7 @@ func addTaken(s *devserverv1.DevServer, kind string, obj metav1.Object, add func
 	switch belongs(s, obj) {
 	case own:
 	case leftover:
-		add(devserverv1.ReasonPreviousServer, "%s %s of the previous server is being deleted", kind, obj.GetName())
+		add(devserverv1.ReasonPreviousServer, "%s %s"+beingDeleted, kind, obj.GetName())
 	case foreign:
 		add(devserverv1.ReasonNameTaken, "metadata.name: the server needs a %s %s, and there is one that is not its own", kind, obj.GetName())
 	}

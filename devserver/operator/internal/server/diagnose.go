@@ -171,7 +171,7 @@ func memoryLimit(p *corev1.Pod, name string) string {
 }
 
 func hasScript(p *corev1.Pod) bool {
-	return len(p.Spec.Containers) > 0 && p.Spec.Containers[0].ReadinessProbe != nil
+	return len(p.Spec.Containers) > 0 && p.Spec.Containers[0].StartupProbe != nil
 }
 
 // started says whether the main container runs.

@@ -29,7 +29,8 @@ const (
 	agentBinary    = agentFolder + "/devserver-agent"
 	agentInImage   = "/devserver-agent"
 	agentGrace     = "20s"
-	podGrace       = int64(30) // longer than the agent's
+	podGrace       = int64(30)           // longer than the agent's
+	scriptSeconds  = int32(24 * 60 * 60) // that an init script may take, by a probe a second
 	revisionsKept  = int32(1)
 	masterPort     = int32(29500) // torchrun's own default
 	masterPortName = "master"
@@ -180,11 +181,11 @@ func podSpec(s *devserverv1.DevServer, flavor *devserverv1.DevServerFlavor, moun
 	}
 	if s.Spec.InitScript != "" {
 		main.Command = append(main.Command, "--init-script", literal(s.Spec.InitScript))
-		main.ReadinessProbe = &corev1.Probe{
+		main.StartupProbe = &corev1.Probe{ // it ends with the first success: a readiness probe would go on every second
 			ProbeHandler:     corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{agentBinary, "ready"}}},
 			PeriodSeconds:    1,
 			TimeoutSeconds:   5,
-			FailureThreshold: 3,
+			FailureThreshold: scriptSeconds,
 		}
 	}
 	install := corev1.Container{
