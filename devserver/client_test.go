@@ -227,7 +227,7 @@ func TestRunUnderFaults(t *testing.T) {
 			},
 		},
 		"deletes fail for a while": {
-			func(p *faultproxy.Proxy) { p.Fail(8, faultproxy.Method("DELETE"), faultproxy.Answer(503)) },
+			func(p *faultproxy.Proxy) { p.Fail(6, faultproxy.Method("DELETE"), faultproxy.Answer(503)) },
 			func(t *testing.T, ran bool, err error) {
 				if !ran || err != nil {
 					t.Errorf("ran: %v, %v", ran, err)

@@ -30,6 +30,10 @@ var update = flag.Bool("update", false, "write what the example programs print t
 
 // TestMain fails if the operator was refused anything while the tests ran: its roles must have all that it uses.
 func TestMain(m *testing.M) {
+	// Tests in parallel are as many as there are cores, for tests that compute. These wait for clusters.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
 	flag.Parse()
 	code := m.Run()
 	if c := operated.Load(); c != nil && code == 0 {
