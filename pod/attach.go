@@ -9,7 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Attach connects to the container's own process: the output is what it writes from now on. Stdin needs a container with
+// Attach connects to the container's own process: the output is what it writes from now on. The container runtime may pass
+// input on a moment before it does so with output, whose answer is lost then: wait for output before the first input. Stdin needs a container with
 // stdin: true, and TTY has to be what the container has. The end of Stdin is passed on only to a container with stdinOnce:
 // true; from others the runtime would detach the output at once. Cancelling the context only detaches.
 //

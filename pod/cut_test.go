@@ -161,7 +161,8 @@ func TestCutBehind(t *testing.T) {
 	cut := behind(t)
 	target := sharedPod(t, busybox)
 	c := kubetest.Node(t)
-	const script = "echo begin; sleep 3; echo end; exit 5"
+	const script = "echo begin; sleep 301; echo end; exit 5" // long enough for the cut to come first
+	defer output(t, target, "pkill -f '^sleep 301' || true")
 	for i := range 3 {
 		var stdout bytes.Buffer
 		cmd := pod.Shell(target, script)

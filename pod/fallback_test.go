@@ -70,7 +70,7 @@ func TestCommandBySPDY(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := pod.Command(target, "sleep", "4244").Run(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "was ended") {
+		if err := pod.Command(target, "sleep", "5244").Run(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "was ended") {
 			t.Errorf("cancelled: %v", err)
 		}
 		dir := local(t, "a", "b/c")
@@ -81,7 +81,7 @@ func TestCommandBySPDY(t *testing.T) {
 		if _, err := pod.CopyFrom(t.Context(), target, "/tmp/by-spdy", down, pod.CopyOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		sameTree(t, dir, down, precision(target), false)
+		sameTree(t, dir, down, precision(target), true)
 		if err := pod.Command(pod.Named(c, "default", "missing"), "true").Run(t.Context()); !errors.Is(err, kubesdk.ErrNotFound) {
 			t.Errorf("missing pod: %v", err)
 		}
@@ -138,7 +138,7 @@ func TestNoFallbackLater(t *testing.T) {
 	target := behindProxy(c, sharedPod(t, busybox))
 	output(t, target, "true") // it runs
 	p.Forget()
-	cmd := pod.Shell(target, "echo begun; sleep 4245")
+	cmd := pod.Shell(target, "echo begun; sleep 5245")
 	var once bool
 	cmd.Stdout = writerFunc(func(b []byte) (int, error) {
 		if !once {
@@ -153,5 +153,5 @@ func TestNoFallbackLater(t *testing.T) {
 	if ws, spdy := p.Count(upgradesTo("websocket")), p.Count(upgradesTo("SPDY/3.1")); ws != 1 || spdy != 0 {
 		t.Errorf("%d attempts by WebSocket, %d by SPDY", ws, spdy)
 	}
-	output(t, sharedPod(t, busybox), "pkill -f '^sleep 4245' || true")
+	output(t, sharedPod(t, busybox), "pkill -f '^sleep 5245' || true")
 }
