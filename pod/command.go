@@ -20,9 +20,9 @@ const (
 //
 // A nil error means that the command is proven to have ended with exit code 0 and that its output is complete. For that,
 // where the container has /bin/sh, the command runs below it; the shell never parses any of it. Without /bin/sh the proof
-// is the server's word alone, and Env, Dir and an end by cancelling are not possible.
+// is the server's word alone, and Env, Dir and an end by canceling are not possible.
 //
-// Cancelling the context ends the command: its process group gets SIGTERM and, after Grace, SIGKILL. The error says so if
+// Canceling the context ends the command: its process group gets SIGTERM and, after Grace, SIGKILL. The error says so if
 // that was not possible, and wraps the context's cause.
 type Cmd struct {
 	// Args is the command and its arguments, as they are: no shell sees them.

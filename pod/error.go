@@ -44,7 +44,7 @@ func (e *ExitError) ExitCode() int { return e.Code }
 
 // apiError makes the server's refusal of a stream into the SDK's error.
 func apiError(t Target, subresource string, err error) error {
-	var refused *stream.Refused
+	var refused *stream.RefusedError
 	if !errors.As(err, &refused) {
 		return err
 	}

@@ -64,9 +64,6 @@ func (c *Cmd) start(ctx context.Context, t Target) (*session, error) {
 			return nil, c.wrap(t, context.Cause(ctx))
 		case noShell(err) && !t.known.lacksShell(t) && !c.attach:
 			t.known.setNoShell(t)
-			if len(c.Env) > 0 || c.Dir != "" {
-				return nil, c.wrap(t, fmt.Errorf("Env and Dir need a shell in the container, and there is no %s", supervise.Shell))
-			}
 			continue
 		case !mayBeNotReady(err) || waited && !containerGone(err):
 			return nil, c.wrap(t, explained(err))
@@ -98,14 +95,14 @@ func (k *known) setNoShell(t Target) {
 	k.noShell[t.key()] = true
 }
 
-// notRun is an error of a command that was never started.
-type notRun struct{ message string }
+// notRunError is an error of a command that was never started.
+type notRunError struct{ message string }
 
-func (e *notRun) Error() string { return e.message }
+func (e *notRunError) Error() string { return e.message }
 
 // noShell recognizes the runtime's error about the script's interpreter.
 func noShell(err error) bool {
-	var e *notRun
+	var e *notRunError
 	return errors.As(err, &e) && strings.Contains(e.message, supervise.Shell) && missing(e.message)
 }
 
@@ -120,7 +117,7 @@ func missing(message string) bool {
 
 // explained gives the runtime's errors the meaning that os/exec has for them.
 func explained(err error) error {
-	var e *notRun
+	var e *notRunError
 	if errors.As(err, &e) && strings.Contains(e.message, "exec:") && missing(e.message) {
 		return fmt.Errorf("%w: %s", exec.ErrNotFound, e.message)
 	}
@@ -129,11 +126,11 @@ func explained(err error) error {
 
 // mayBeNotReady says whether it is worth asking what state the container is in.
 func mayBeNotReady(err error) bool {
-	var run *notRun
+	var run *notRunError
 	if errors.As(err, &run) {
 		return !strings.Contains(run.message, "exec:")
 	}
-	var refused *stream.Refused
+	var refused *stream.RefusedError
 	return errors.As(err, &refused) && (refused.Code == http.StatusBadRequest || refused.Code == http.StatusNotFound || refused.Code >= http.StatusInternalServerError)
 }
 
@@ -168,7 +165,7 @@ func (c *Cmd) attempt(ctx context.Context, t Target) (*session, error) {
 			return nil, err
 		}
 	} else if len(c.Env) > 0 || c.Dir != "" {
-		return nil, fmt.Errorf("Env and Dir need a shell in the container, and there is no %s", supervise.Shell)
+		return nil, fmt.Errorf("there is no shell (%s) in the container, which Env and Dir need", supervise.Shell)
 	}
 	request := stream.Request{
 		Namespace: t.namespace, Pod: t.name, Subresource: "exec", Query: url.Values{"command": args},
@@ -198,7 +195,7 @@ func (c *Cmd) attempt(ctx context.Context, t Target) (*session, error) {
 		return s, nil
 	case <-s.over:
 	}
-	var e *notRun
+	var e *notRunError
 	if errors.As(s.err, &e) {
 		return nil, s.err
 	}
@@ -212,7 +209,7 @@ func (c *Cmd) attempt(ctx context.Context, t Target) (*session, error) {
 
 // apiErrorKeeping is apiError with the refusal itself still in the chain: start looks at it.
 func apiErrorKeeping(t Target, subresource string, err error) error {
-	var refused *stream.Refused
+	var refused *stream.RefusedError
 	if !errors.As(err, &refused) {
 		return err
 	}
@@ -221,7 +218,7 @@ func apiErrorKeeping(t Target, subresource string, err error) error {
 
 type refusal struct {
 	error
-	refused *stream.Refused
+	refused *stream.RefusedError
 }
 
 func (e *refusal) Unwrap() []error { return []error{e.error, e.refused} }
@@ -234,7 +231,7 @@ func dial(ctx context.Context, t Target, r stream.Request) (stream.Conn, error) 
 	}
 	for wait := 100 * time.Millisecond; ; wait *= 2 {
 		conn, err := d.Command(ctx, r)
-		var refused *stream.Refused
+		var refused *stream.RefusedError
 		busy := errors.As(err, &refused) && refused.Code == http.StatusTooManyRequests
 		if err == nil || wait > time.Second || !busy && !errors.Is(err, syscall.ECONNREFUSED) {
 			return conn, err
@@ -293,7 +290,7 @@ func (s *session) input() {
 		s.mu.Lock()
 		s.inputErr = read.error
 		s.mu.Unlock()
-		s.interrupt(read.error)
+		_ = s.interrupt(read.error) // the failed input is the error to tell
 		return
 	}
 	if err == nil && (!s.cmd.attach || s.instance.stdinOnce) {
@@ -409,9 +406,9 @@ func (s *session) verdict() error {
 			if s.proven {
 				return fmt.Errorf("%w: %s", ErrIncomplete, status.message)
 			}
-			return explained(&notRun{status.message})
+			return explained(&notRunError{status.message})
 		default:
-			return &notRun{status.message}
+			return &notRunError{status.message}
 		}
 	}
 	if s.proven && !s.cmd.TTY && (stdout.Ended != stderr.Ended || status.code == 0) {

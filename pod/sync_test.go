@@ -105,8 +105,7 @@ func TestSync(t *testing.T) {
 
 		// And down again, where there is more than in the pod.
 		down := local(t, "extra", "kept.tmp", "a/inner", "link/x")
-		report, err = pod.SyncFrom(t.Context(), target, "/tmp/sync", down, o)
-		if err != nil {
+		if _, err := pod.SyncFrom(t.Context(), target, "/tmp/sync", down, o); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Remove(filepath.Join(dir, "notes.tmp")); err != nil {

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,10 +28,10 @@ const Hasher = "sha1sum"
 // Run does the operation args[0] and returns the exit code.
 func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		fmt.Fprintln(stderr, "this program is for the Kubernetes SDK's copying of files: it is not for people")
+		_, _ = fmt.Fprintln(stderr, "this program is for the Kubernetes SDK's copying of files: it is not for people")
 		return 2
 	}
-	rest := append(args[1:], make([]string, 5)...)
+	rest := slices.Concat(args[1:], make([]string, 5))
 	var err error
 	switch a := (agent{stdin, stdout}); args[0] {
 	case "list":
@@ -58,10 +59,10 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case err == nil:
 		return 0
 	case args[0] == "list" && errors.Is(err, fs.ErrNotExist):
-		fmt.Fprintf(stderr, "%s: No such file or directory\n", rest[0])
+		_, _ = fmt.Fprintf(stderr, "%s: No such file or directory\n", rest[0])
 		return manifest.NoSuchFile
 	}
-	fmt.Fprintln(stderr, sentence(err))
+	_, _ = fmt.Fprintln(stderr, sentence(err))
 	return 1
 }
 

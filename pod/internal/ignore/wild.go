@@ -37,12 +37,12 @@ func match(pattern, name string, fresh bool) bool {
 
 // one matches one byte and returns the rest of the pattern.
 func one(pattern string, b byte) (rest string, ok bool) {
-	switch c := pattern[0]; {
-	case c == '?':
+	switch c := pattern[0]; c {
+	case '?':
 		return pattern[1:], b != '/'
-	case c == '[':
+	case '[':
 		return class(pattern, b)
-	case c == '\\':
+	case '\\':
 		return pattern[min(2, len(pattern)):], len(pattern) > 1 && pattern[1] == b
 	default:
 		return pattern[1:], c == b

@@ -175,7 +175,7 @@ func TestCompare(t *testing.T) {
 				result[s.Entry.Path] = s.Entry
 			}
 		}
-		got := &manifest.Manifest{Now: want.Now}
+		got := &manifest.Manifest{}
 		for _, e := range result {
 			got.Entries = append(got.Entries, e)
 		}

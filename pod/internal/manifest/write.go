@@ -8,7 +8,7 @@ import (
 
 // Write writes a listing that Parse reads, as the script [List] does.
 func (m *Manifest) Write(w io.Writer, hashed bool) error {
-	b := bufio.NewWriter(w)
+	b := bufio.NewWriter(w) // its Flush tells of errors
 	kind := "dir"
 	if m.Single {
 		kind = "file"
@@ -17,11 +17,11 @@ func (m *Manifest) Write(w io.Writer, hashed bool) error {
 		top.Path = "."
 		m = &Manifest{Entries: append([]Entry{top}, m.Entries...), Now: m.Now}
 	}
-	fmt.Fprintf(b, "T %d %s\n", m.Now.Unix(), kind)
+	_, _ = fmt.Fprintf(b, "T %d %s\n", m.Now.Unix(), kind)
 	for _, e := range m.Entries {
 		e.write(b, hashed)
 	}
-	fmt.Fprintln(b, "E")
+	_, _ = fmt.Fprintln(b, "E")
 	return b.Flush()
 }
 
@@ -34,12 +34,12 @@ func (e *Entry) write(b *bufio.Writer, hashed bool) {
 	if e.Sparse {
 		blocks = 0
 	}
-	fmt.Fprintf(b, "B 1\n./%s\x00%x %d %d %d %d %d %d %d %s\n", e.Path, kinds[e.Kind]|e.Mode, e.Size, e.MTime.Unix(), e.CTime.Unix(), links,
+	_, _ = fmt.Fprintf(b, "B 1\n./%s\x00%x %d %d %d %d %d %d %d %s\n", e.Path, kinds[e.Kind]|e.Mode, e.Size, e.MTime.Unix(), e.CTime.Unix(), links,
 		e.inode[1], e.inode[0], blocks, e.MTime.UTC().Format("2006-01-02 15:04:05.000000000"))
 	if e.Kind == Symlink {
-		fmt.Fprintf(b, "%s\x00", e.Target)
+		_, _ = fmt.Fprintf(b, "%s\x00", e.Target)
 	}
 	if e.Kind == File && hashed {
-		fmt.Fprintf(b, "%s  ./%s\n", e.Hash, e.Path)
+		_, _ = fmt.Fprintf(b, "%s  ./%s\n", e.Hash, e.Path)
 	}
 }

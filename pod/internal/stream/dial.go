@@ -41,14 +41,14 @@ type Request struct {
 	TTY            bool
 }
 
-// Refused is an answer to the handshake other than the switch of protocols: nothing has run.
-type Refused struct {
+// RefusedError is an answer to the handshake other than the switch of protocols: nothing has run.
+type RefusedError struct {
 	Code   int
 	Status *metav1.Status // nil where the answer was none of Kubernetes
 	Text   string
 }
 
-func (e *Refused) Error() string {
+func (e *RefusedError) Error() string {
 	if e.Status != nil {
 		return e.Status.Message
 	}
@@ -97,7 +97,7 @@ func (d *Dialer) URL(namespace, pod, subresource string, query url.Values) *url.
 	return &u
 }
 
-// Command connects to exec or attach. Its error is a *Refused if the server answered and said no.
+// Command connects to exec or attach. Its error is a *RefusedError if the server answered and said no.
 func (d *Dialer) Command(ctx context.Context, r Request) (Conn, error) {
 	query := url.Values{"stdout": {"true"}}
 	for k, v := range r.Query {
@@ -120,7 +120,7 @@ func (d *Dialer) Command(ctx context.Context, r Request) (Conn, error) {
 	if spdyErr == nil {
 		return conn, nil
 	}
-	var refused *Refused
+	var refused *RefusedError
 	if errors.As(spdyErr, &refused) && refused.Status == nil && ctx.Err() == nil {
 		return nil, err // neither is understood: the first answer says more
 	}
@@ -130,7 +130,7 @@ func (d *Dialer) Command(ctx context.Context, r Request) (Conn, error) {
 // otherWay says whether SPDY is worth trying: where the answer is not Kubernetes' own, a proxy may not know WebSocket; and
 // servers before 1.35 let a user open one only with the verb get, while SPDY needs create.
 func otherWay(err error) bool {
-	var refused *Refused
+	var refused *RefusedError
 	if !errors.As(err, &refused) {
 		return false
 	}
@@ -158,7 +158,7 @@ func (d *Dialer) webSocket(ctx context.Context, u *url.URL, protocols ...string)
 	_ = res.Body.Close() // empty after a switch of protocols
 	if up.conn.Subprotocol() == "" {
 		_ = up.conn.Close() // nothing was sent
-		return nil, &Refused{Code: http.StatusSwitchingProtocols, Text: fmt.Sprintf("the server did not agree to the subprotocols %q", protocols)}
+		return nil, &RefusedError{Code: http.StatusSwitchingProtocols, Text: fmt.Sprintf("the server did not agree to the subprotocols %q", protocols)}
 	}
 	return up.conn, nil
 }
@@ -212,8 +212,8 @@ func refusal(res *http.Response) error {
 	return refused(res.StatusCode, body)
 }
 
-func refused(code int, body []byte) *Refused {
-	r := &Refused{Code: code, Text: strings.TrimSpace(string(body))}
+func refused(code int, body []byte) *RefusedError {
+	r := &RefusedError{Code: code, Text: strings.TrimSpace(string(body))}
 	if r.Text == "" {
 		r.Text = "the server did not switch protocols"
 	}

@@ -72,7 +72,7 @@ func negotiate(ctx context.Context, rt http.RoundTripper, up spdy.Upgrader, u *u
 		return nil, err
 	case protocol == "":
 		_ = conn.Close() // nothing was sent
-		return nil, &Refused{Code: http.StatusSwitchingProtocols, Text: fmt.Sprintf("the server did not agree to the subprotocols %q", protocols)}
+		return nil, &RefusedError{Code: http.StatusSwitchingProtocols, Text: fmt.Sprintf("the server did not agree to the subprotocols %q", protocols)}
 	}
 	return conn, nil
 }

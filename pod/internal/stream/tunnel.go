@@ -36,7 +36,7 @@ func (d *Dialer) PortForward(ctx context.Context, namespace, pod string) (httpst
 		return nil, spdyErr
 	}
 	conn, spdyErr := negotiate(ctx, rt, up, u, portforward.PortForwardV1Name)
-	var refused *Refused
+	var refused *RefusedError
 	if spdyErr != nil && errors.As(spdyErr, &refused) && refused.Status == nil && refused.Code != http.StatusForbidden {
 		return nil, err
 	}
