@@ -111,7 +111,7 @@ func (r *Reconciler) prune(ctx context.Context, user *v1.DevServerUser, wanted [
 		for i := range list.Items {
 			obj := &list.Items[i]
 			obj.SetGroupVersionKind(gvk)
-			if keep[key{gvk.Kind, client.ObjectKeyFromObject(obj)}] || !metav1.IsControlledBy(obj, user) {
+			if keep[key{gvk.Kind, client.ObjectKeyFromObject(obj)}] || !belongs(obj, user) {
 				continue
 			}
 			if err := r.Client.Delete(ctx, obj, client.Preconditions{UID: &obj.UID}); client.IgnoreNotFound(err) != nil {

@@ -60,10 +60,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 			return r.requests(ctx, index(o)...)
 		})).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
-			if username, ok := strings.CutPrefix(o.GetName(), namespacePrefix); ok {
-				return r.requests(ctx, username)
-			}
-			return nil
+			return r.requests(ctx, r.usersOf(ctx, o.GetName())...)
 		}), builder.OnlyMetadata)
 	for _, owned := range []client.Object{
 		&corev1.ServiceAccount{}, &corev1.ResourceQuota{}, &corev1.LimitRange{},
@@ -72,6 +69,24 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 		b = b.Owns(owned, builder.OnlyMetadata)
 	}
 	return b.Complete(r)
+}
+
+// usersOf is whom a namespace concerns: whose it is by its name, and who have a role there.
+func (r *Reconciler) usersOf(ctx context.Context, namespace string) []string {
+	var usernames []string
+	if username, ok := strings.CutPrefix(namespace, namespacePrefix); ok {
+		usernames = append(usernames, username)
+	}
+	var users v1.DevServerUserList
+	if err := r.Client.List(ctx, &users); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "look for users with a role in a namespace", "namespace", namespace)
+	}
+	for _, u := range users.Items {
+		if u.Spec.RBAC != nil && slices.ContainsFunc(u.Spec.RBAC.AdditionalRoleRefs, func(ref v1.RoleRef) bool { return ref.Namespace == namespace }) {
+			usernames = append(usernames, u.Spec.Username)
+		}
+	}
+	return usernames
 }
 
 // requests is all DevServerUsers with these usernames.

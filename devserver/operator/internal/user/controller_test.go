@@ -2,6 +2,7 @@ package user_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,7 +75,7 @@ func create(t *testing.T, c *kubesdk.Client, name string, spec v1.DevServerUserS
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = devserver.Users(c).Delete(context.Background(), name) })
+	t.Cleanup(func() { _ = devserver.Users(c).Delete(context.Background(), name) }) // gone already, in some tests
 	return u
 }
 
@@ -358,6 +359,38 @@ func TestUsersThatCannotBe(t *testing.T) {
 			AdditionalRoleRefs: []v1.RoleRef{{Name: "view", Kind: "ClusterRole"}, {Name: "x", Namespace: "nowhere-" + erin}},
 		}})
 		await(t, u, v1.UserFailed, "spec.rbac.additionalRoleRefs[1]", "nowhere-"+erin)
+		makeNamespace(t, "nowhere-"+erin)
+		await(t, u, v1.UserReady)
+	})
+	t.Run("what a deleted user has left", func(t *testing.T) {
+		t.Parallel()
+		frank := unique("frank")
+		first := create(t, c, frank, v1.DevServerUserSpec{Username: frank, Quotas: quota("3"), RBAC: &v1.UserRBAC{
+			AdditionalRoleRefs: []v1.RoleRef{{Name: "view", Kind: "ClusterRole"}},
+		}})
+		await(t, first, v1.UserReady)
+		if err := first.Delete(t.Context(), kubesdk.Propagation(metav1.DeletePropagationOrphan)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, func() string {
+			if err := first.Refresh(t.Context()); !errors.Is(err, kubesdk.ErrNotFound) {
+				return fmt.Sprintf("the user is there: %v", err)
+			}
+			return ""
+		})
+		second := create(t, c, frank+"-again", v1.DevServerUserSpec{Username: frank})
+		await(t, second, v1.UserReady)
+		eventually(t, func() string {
+			bindings, err := kubesdk.For[*rbacv1.RoleBinding](c).Namespace("dev-" + frank).List(t.Context())
+			if err != nil {
+				return err.Error()
+			}
+			quotas, err := kubesdk.For[*corev1.ResourceQuota](c).Namespace("dev-" + frank).List(t.Context())
+			if err != nil || len(bindings.Items) != 1 || len(quotas.Items) != 0 {
+				return fmt.Sprintf("%d bindings, %d quotas, %v", len(bindings.Items), len(quotas.Items), err)
+			}
+			return ""
+		})
 	})
 	t.Run("refused by the API server", func(t *testing.T) {
 		t.Parallel()
