@@ -32,6 +32,9 @@ func simulated(t *testing.T, nodes int) *kubetest.Cluster {
 	t.Helper()
 	c := kubetest.StartNamed(t, simulatedCluster)
 	devtest.Install(t, c)
+	if _, err := operatorBinary(); err != nil { // not while the time of a test counts
+		t.Fatal(err)
+	}
 	oneAtATime.Lock()
 	ctx, cancel := context.WithCancel(context.Background())
 	end, err := simnode.Run(ctx, c.Client, nodes)

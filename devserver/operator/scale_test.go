@@ -17,7 +17,7 @@ import (
 	"github.com/kubesdk/kubesdk/kubetest"
 )
 
-var scale = flag.String("scale", "20,100", "numbers of DevServers for TestScale, smallest first; 100,1000 is the full measurement")
+var scale = flag.String("scale", "15,60", "numbers of DevServers for TestScale, smallest first; 100,1000 is the full measurement")
 
 // growth is what the API calls of a server may grow by from the smallest number of servers to the largest: batches of
 // events fall differently, and that is all.

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	speedRounds = 5
-	// overhead is what a DevServer may take longer than a bare pod of the same image.
+	speedRounds = 3
+	// overhead is what a DevServer may take longer than a bare pod of the same image, on a machine with time to spare: that is
+	// one on which the bare pod takes a second.
 	overhead = 1500 * time.Millisecond
 )
 
@@ -76,8 +77,9 @@ func TestCreateToRunning(t *testing.T) {
 		bares, servers, more = append(bares, b), append(servers, s), append(more, s-b)
 	}
 	t.Logf("bare pod %v, DevServer %v, difference %v (medians of %d)", median(bares), median(servers), median(more), speedRounds)
-	if got := median(more); got > overhead {
-		t.Errorf("a DevServer takes %v longer than a bare pod, want at most %v", got, overhead)
+	allowed := max(overhead, time.Duration(float64(overhead)*median(bares).Seconds()))
+	if got := median(more); got > allowed {
+		t.Errorf("a DevServer takes %v longer than a bare pod, want at most %v", got, allowed)
 	}
 }
 
