@@ -3,10 +3,12 @@ package deploy_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +62,16 @@ func same(t *testing.T, is, want string) {
 
 func tool(t *testing.T, dir string, args ...string) []byte {
 	t.Helper()
+	out, err := run(t, dir, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// run runs the go command.
+func run(t *testing.T, dir string, args ...string) ([]byte, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // the first time it compiles what it runs
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", args...)
@@ -71,9 +83,9 @@ func tool(t *testing.T, dir string, args ...string) []byte {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go %q: %v\n%s%s", args, err, out, stderr.String())
+		return nil, fmt.Errorf("go %q: %w\n%s%s", args, err, out, stderr.String())
 	}
-	return out
+	return out, nil
 }
 
 // render runs Helm's engine, which is in a module of its own.
@@ -162,6 +174,24 @@ priorityClassName: system-cluster-critical
 			}
 			tc.check(t, objects)
 		})
+	}
+}
+
+// TestChartRefuses has values that Helm must refuse, and words that it must say.
+func TestChartRefuses(t *testing.T) {
+	t.Parallel()
+	for values, want := range map[string]string{
+		"setings: {workerLimit: 4}":      "setings",
+		"replicas: many":                 "replicas",
+		"image: {pullPolicy: Sometimes}": "pullPolicy",
+	} {
+		path := filepath.Join(t.TempDir(), "values.yaml")
+		if err := os.WriteFile(path, []byte(values), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := run(t, "render", "run", ".", "-values", path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", values, err)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -39,6 +40,9 @@ func run(ctx context.Context, args []string) error {
 	list := flags.String("platforms", "linux/"+runtime.GOARCH, "platforms, with commas between them")
 	module := flags.String("module", "", "folder of the module devserver; empty: that of the current folder")
 	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
 		return err
 	}
 	var platforms []v1.Platform
@@ -51,7 +55,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	switch {
 	case *out == "" && !*push:
-		return fmt.Errorf("nothing to do: say where to write the image with -o, or -push it")
+		return errors.New("nothing to do: say where to write the image with -o, or -push it")
 	case *out != "" && len(platforms) > 1:
 		return fmt.Errorf("-o takes one platform, not %s", *list)
 	}
