@@ -3,6 +3,7 @@ package pod_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -161,6 +162,10 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "5"); err != nil { // they wait for containers more than they compute
+		panic(err)
+	}
 	code := m.Run()
 	_ = os.Remove(helperPath) // it is there if a test has built it
 	if shared.namespace != "" {

@@ -103,6 +103,16 @@ func ending(s corev1.ContainerStatus) string {
 	return text
 }
 
+// restless is the error of a container that seemed to run and was not there, again and again, with how it last ended.
+func (t Target) restless(ctx context.Context, refused error) error {
+	how := ""
+	if p, err := t.pods().Get(ctx, t.name); err == nil {
+		status, _ := statusOf(p, t.container)
+		how = ending(status)
+	}
+	return fmt.Errorf("%w: %w%s", ErrNotReady, refused, how)
+}
+
 func statusOf(p *corev1.Pod, container string) (corev1.ContainerStatus, bool) {
 	for _, list := range [][]corev1.ContainerStatus{p.Status.ContainerStatuses, p.Status.InitContainerStatuses, p.Status.EphemeralContainerStatuses} {
 		for _, s := range list {

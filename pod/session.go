@@ -68,7 +68,7 @@ func (c *Cmd) start(ctx context.Context, t Target) (*session, error) {
 		case !mayBeNotReady(err) || waited && !containerGone(err):
 			return nil, c.wrap(t, explained(err))
 		case waited && time.Now().After(deadline):
-			return nil, c.wrap(t, fmt.Errorf("%w: %w", ErrNotReady, err))
+			return nil, c.wrap(t, t.restless(ctx, err))
 		case waited:
 			if err := pause(ctx, askAgain); err != nil {
 				return nil, c.wrap(t, err)
