@@ -17,6 +17,10 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubesdk/kubesdk"
+	v1 "github.com/kubesdk/kubesdk/devserver/api/v1"
 	"github.com/kubesdk/kubesdk/devserver/internal/devtest"
 	"github.com/kubesdk/kubesdk/devserver/operator/internal/simnode"
 	"github.com/kubesdk/kubesdk/kubetest"
@@ -207,6 +211,17 @@ func TestProcess(t *testing.T) {
 	}
 	first.stop()
 	eventually(t, leads(second))
+	_, err := kubesdk.For[*v1.DevServer](c.Client).Namespace(ns).Create(t.Context(), &v1.DevServer{ObjectMeta: metav1.ObjectMeta{Name: "counted"}, Spec: v1.DevServerSpec{Flavor: "absent"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() string {
+		body, err := second.get(second.metrics, "/metrics")
+		if err != nil || !strings.Contains(body, `devserver_operator_servers{phase="Pending"} 1`) {
+			return fmt.Sprintf("no server is counted: %v", err)
+		}
+		return ""
+	})
 	second.stop()
 
 	bad := launch(t, c, "--worker-limit", "0", "--default-time-to-live=-1s")

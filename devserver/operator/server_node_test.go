@@ -460,6 +460,8 @@ func TestReasons(t *testing.T) {
 	}}}})
 	n.create("shell", v1.DevServerSpec{Flavor: small, Image: distroless, InitScript: "echo"})
 
+	n.create("class", v1.DevServerSpec{Flavor: small, PersistentHome: &v1.PersistentHomeSpec{Enabled: true, StorageClassName: new("absent")}})
+	n.says("class", v1.ReasonUnschedulable, "class-home (of storage class absent)")
 	n.says("huge", v1.ReasonUnschedulable, "Insufficient cpu")
 	n.says("image", v1.ReasonImagePullFailed, `"registry.invalid/nothing:1"`)
 	s := n.says("script", v1.ReasonInitScriptFailed, "spec.initScript", "exit status 3", "before", "cannot find the thing")

@@ -25,6 +25,7 @@ type problem struct {
 type observed struct {
 	flavor   *devserverv1.DevServerFlavor // nil where there is none
 	claims   map[string]bool              // the claims that the spec and the flavor name: whether they are there
+	unbound  []string                     // those of the claims, and of the home's, that have no volume yet
 	home     *corev1.PersistentVolumeClaim
 	service  *corev1.Service
 	workload *appsv1.StatefulSet

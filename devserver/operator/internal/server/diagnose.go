@@ -46,6 +46,9 @@ func diagnose(o *observed, want int32) (worst finding, ready int32) {
 	if missing := want - int32(len(o.pods)); missing > 0 && badness[worst.phase] <= badness[devserverv1.PhaseStarting] {
 		worst = diagnoseMissing(o)
 	}
+	if worst.reason == devserverv1.ReasonUnschedulable && len(o.unbound) > 0 {
+		worst.message += "; claims that wait for a volume: " + strings.Join(o.unbound, ", ") + ": kubectl describe pvc says why"
+	}
 	if worst.phase != devserverv1.PhaseRunning && want > 1 {
 		worst.message = fmt.Sprintf("%d of %d workers are ready; %s", ready, want, worst.message)
 	}

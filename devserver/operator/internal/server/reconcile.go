@@ -131,17 +131,20 @@ func (r *Reconciler) observe(ctx context.Context, s *devserverv1.DevServer) (*ob
 		if _, ok := o.claims[v.ClaimName]; ok {
 			continue
 		}
-		found, err := get(v.ClaimName, &corev1.PersistentVolumeClaim{})
+		claim := &corev1.PersistentVolumeClaim{}
+		found, err := get(v.ClaimName, claim)
 		if err != nil {
 			return nil, err
 		}
 		o.claims[v.ClaimName] = found
+		o.unbound = append(o.unbound, unbound(claim)...)
 	}
 	for name, obj := range map[string]client.Object{homeName(s.Name): o.home, serviceName(s.Name): o.service, s.Name: o.workload} {
 		if _, err := get(name, obj); err != nil {
 			return nil, err
 		}
 	}
+	o.unbound = append(o.unbound, unbound(o.home)...)
 	var err error
 	if o.pods, err = r.pods(ctx, s); err != nil {
 		return nil, err
@@ -156,6 +159,18 @@ func (r *Reconciler) observe(ctx context.Context, s *devserverv1.DevServer) (*ob
 		o.refusal, err = r.refused(ctx, s, o.workload)
 	}
 	return o, err
+}
+
+// unbound describes a claim that waits for a volume.
+func unbound(claim *corev1.PersistentVolumeClaim) []string {
+	switch class := claim.Spec.StorageClassName; {
+	case claim.Status.Phase != corev1.ClaimPending:
+		return nil
+	case class == nil || *class == "":
+		return []string{claim.Name + " (of no storage class)"}
+	default:
+		return []string{fmt.Sprintf("%s (of storage class %s)", claim.Name, *class)}
+	}
 }
 
 // pods of a server, by number.

@@ -59,6 +59,9 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, atO
 	if err := index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	if err := count(mgr); err != nil {
+		return err
+	}
 	ofServer := handler.EnqueueRequestsFromMapFunc(byLabel)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("devserver").
