@@ -141,7 +141,7 @@ const (
 	reasonDeleting      = "Deleting"
 )
 
-// +kubebuilder:rbac:groups=devserver.io,resources=devserverusers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=devserver.io,resources=devserverusers,verbs=list;watch
 // +kubebuilder:rbac:groups=devserver.io,resources=devserverusers/status,verbs=patch
 // +kubebuilder:rbac:groups=devserver.io,resources=devserverusers/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;create;patch

@@ -3,7 +3,9 @@ package user_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -32,8 +34,25 @@ import (
 
 type User = customresource.Object[v1.DevServerUserSpec, v1.DevServerUserStatus]
 
+var (
+	started sync.Map
+	rights  devtest.Rights
+)
+
+// TestMain fails if the controller uses other rights than its markers say, or not all of them.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if flag.Lookup("test.run").Value.String() == "" && code == 0 { // all tests ran
+		if err := rights.Compare(context.Background(), "."); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
 // start runs the controller, once for all tests of this package.
-var started sync.Map
 
 func start(t *testing.T) *kubesdk.Client {
 	t.Helper()
@@ -47,7 +66,7 @@ func start(t *testing.T) *kubesdk.Client {
 		if err := v1.AddToScheme(scheme); err != nil {
 			return err
 		}
-		mgr, err := ctrl.NewManager(c.Config(), ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}})
+		mgr, err := ctrl.NewManager(rights.Record(c.Config()), ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}})
 		if err != nil {
 			return err
 		}
@@ -220,6 +239,31 @@ func TestUserIsProvidedAndKept(t *testing.T) {
 			}
 			return problem(err)
 		}},
+		"cluster role binding replaced": {func() error {
+			all := kubesdk.For[*rbacv1.ClusterRoleBinding](c)
+			b, err := all.Get(ctx, "devserver-user-"+alice)
+			if err != nil {
+				return err
+			}
+			for replaced := false; !replaced; { // the operator may be faster
+				if err := all.Delete(ctx, b.Name); err != nil && !errors.Is(err, kubesdk.ErrNotFound) {
+					return err
+				}
+				b.ResourceVersion, b.UID, b.RoleRef.Name = "", "", "view"
+				_, err := all.Create(ctx, b)
+				if err != nil && !errors.Is(err, kubesdk.ErrAlreadyExists) {
+					return err
+				}
+				replaced = err == nil
+			}
+			return nil
+		}, func() string {
+			b, err := kubesdk.For[*rbacv1.ClusterRoleBinding](c).Get(ctx, "devserver-user-"+alice)
+			if err == nil && b.RoleRef.Name != "devserver-flavor-reader" {
+				return "bound to " + b.RoleRef.Name
+			}
+			return problem(err)
+		}},
 		"namespace's labels removed": {func() error {
 			_, err := namespaces.Patch(ctx, ns, patch.Merge(map[string]any{"metadata": map[string]any{"labels": nil}}))
 			return err
@@ -249,6 +293,13 @@ func TestUserIsProvidedAndKept(t *testing.T) {
 	if here, there := count(ns), count(other); here != 2 || there != 1 {
 		t.Errorf("%d bindings in the user's namespace, %d in the other", here, there)
 	}
+	left := &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "left-by-an-earlier-user", Labels: map[string]string{v1.LabelUser: alice}},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"},
+	}
+	if _, err := bindings.Namespace(ns).Create(ctx, left); err != nil {
+		t.Fatal(err)
+	}
 	u.Spec.RBAC = nil
 	u.Spec.Quotas = &v1.UserQuotas{ResourceQuotaSpec: quota("7").ResourceQuotaSpec}
 	if err := u.Update(ctx); err != nil {
@@ -262,6 +313,17 @@ func TestUserIsProvidedAndKept(t *testing.T) {
 		}
 		if here, there := count(ns), count(other); here != 1 || there != 0 || len(list.Items) != 0 {
 			return fmt.Sprintf("%d bindings, %d in the other namespace, %d limit ranges", here, there, len(list.Items))
+		}
+		return ""
+	})
+
+	u.Spec.Quotas = nil
+	if err := u.Update(ctx); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() string {
+		if _, there, err := quotas.Lookup(ctx, "devserver-user"); there || err != nil {
+			return fmt.Sprintf("the quota is there: %v, %v", there, err)
 		}
 		return ""
 	})
