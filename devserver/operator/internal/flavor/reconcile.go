@@ -38,9 +38,9 @@ type Reconciler struct {
 	client client.Client
 }
 
-//+kubebuilder:rbac:groups=devserver.io,resources=devserverflavors,verbs=get;list;watch
+//+kubebuilder:rbac:groups=devserver.io,resources=devserverflavors,verbs=list;watch
 //+kubebuilder:rbac:groups=devserver.io,resources=devserverflavors/status,verbs=patch
-//+kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
+//+kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch
 
 // Reconcile writes the status of one flavor.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {

@@ -151,9 +151,9 @@ func (r *Reconciler) converge(ctx context.Context, s *devserverv1.DevServer, o *
 	if problems := check(s, o); len(problems) > 0 {
 		return problems, r.stopAnyway(ctx, s, o)
 	}
-	c := plan(s, o.flavor, r.Defaults)
+	c := plan(s, o.flavor, settled(s, o, r.Defaults))
 	if c.home != nil {
-		keepHome(c.home, o.home)
+		keepHome(s, c.home, o.home)
 	}
 	var problems []problem
 	try := func(field string, desired, live client.Object) error {
@@ -187,15 +187,43 @@ func (r *Reconciler) converge(ctx context.Context, s *devserverv1.DevServer, o *
 	return problems, r.replaceOutdated(ctx, o)
 }
 
-// keepHome leaves alone what cannot be changed about a claim that is there: it may be of an earlier server of the name.
-func keepHome(want, has *corev1.PersistentVolumeClaim) {
+// settled is the defaults of a server that runs: if nothing but the operator's settings has changed, they are what they were
+// when its pods were made. People's work is not ended by an upgrade of the operator; the next start takes the new ones.
+func settled(s *devserverv1.DevServer, o *observed, d Defaults) Defaults {
+	set := o.workload
+	if !isRunning(s) || set.Name == "" || *set.Spec.Replicas == 0 {
+		return d
+	}
+	old, template := d, set.Spec.Template.Spec
+	if len(template.InitContainers) > 0 {
+		old.AgentImage = template.InitContainers[0].Image
+	}
+	if len(template.Containers) > 0 && s.Spec.Image == "" {
+		old.Image = template.Containers[0].Image
+	}
+	if old == d {
+		return d
+	}
+	want, err := applyConfiguration(plan(s, o.flavor, old).workload)
+	if err != nil {
+		return d
+	}
+	if same, err := matches(want, set); err != nil || !same {
+		return d
+	}
+	return old
+}
+
+// keepHome leaves alone what cannot be changed about a claim that is there, and what nobody asks to change: it may be of an
+// earlier server of the name, or of earlier settings.
+func keepHome(s *devserverv1.DevServer, want, has *corev1.PersistentVolumeClaim) {
 	if has.Name == "" {
 		return
 	}
 	want.Spec.AccessModes = has.Spec.AccessModes
 	want.Spec.StorageClassName = has.Spec.StorageClassName
-	if size := has.Spec.Resources.Requests[corev1.ResourceStorage]; size.Cmp(want.Spec.Resources.Requests[corev1.ResourceStorage]) > 0 {
-		want.Spec.Resources.Requests[corev1.ResourceStorage] = size
+	if s.Spec.PersistentHome.Size == nil {
+		want.Spec.Resources = has.Spec.Resources
 	}
 }
 

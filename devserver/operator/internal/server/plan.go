@@ -18,6 +18,8 @@ const (
 	Manager = "devserver-operator"
 
 	labelManagedBy = "app.kubernetes.io/managed-by"
+	// annotationDefaultImage on a StatefulSet says that the image is the operator's choice.
+	annotationDefaultImage = "devserver.io/default-image"
 
 	container      = "devserver"
 	user           = "dev"
@@ -145,7 +147,7 @@ func workersService(s *devserverv1.DevServer) *corev1.Service {
 func workload(s *devserverv1.DevServer, flavor *devserverv1.DevServerFlavor, mounts []devserverv1.VolumeSpec, d Defaults) *appsv1.StatefulSet {
 	podLabels := labels(s)
 	podLabels[devserverv1.LabelApp] = s.Name
-	return &appsv1.StatefulSet{
+	set := &appsv1.StatefulSet{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "StatefulSet"},
 		ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: s.Namespace, Labels: labels(s), OwnerReferences: owner(s)},
 		Spec: appsv1.StatefulSetSpec{
@@ -161,6 +163,10 @@ func workload(s *devserverv1.DevServer, flavor *devserverv1.DevServerFlavor, mou
 			},
 		},
 	}
+	if s.Spec.Image == "" {
+		set.Annotations = map[string]string{annotationDefaultImage: "true"}
+	}
+	return set
 }
 
 func podSpec(s *devserverv1.DevServer, flavor *devserverv1.DevServerFlavor, mounts []devserverv1.VolumeSpec, d Defaults) corev1.PodSpec {

@@ -156,10 +156,75 @@ func TestMatches(t *testing.T) {
 				t.Fatal(err)
 			}
 			live := plan(s, &devserverv1.DevServerFlavor{}, testDefaults)
-			live.workload.Annotations = map[string]string{annotationApplied: want.GetAnnotations()[annotationApplied]}
+			live.workload.Annotations = want.GetAnnotations()
 			test.change(&live)
 			if got, err := matches(want, live.workload); err != nil || got != test.want {
 				t.Errorf("got %v, %v, want %v", got, err, test.want)
+			}
+		})
+	}
+}
+
+// TestSettled has changes of the operator's settings, which end nobody's work, and changes by people, which may.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	newer := Defaults{Image: "default:2", AgentImage: "agent:2", HomeSize: testDefaults.HomeSize}
+	tests := map[string]struct {
+		made, now devserverv1.DevServerSpec
+		flavor    devserverv1.DevServerFlavorSpec
+		change    func(c *children)
+		want      Defaults
+	}{
+		"nothing but settings": {want: testDefaults},
+		"own image":            {made: devserverv1.DevServerSpec{Image: "mine"}, now: devserverv1.DevServerSpec{Image: "mine"}, want: Defaults{Image: "default:2", AgentImage: "agent:1", HomeSize: testDefaults.HomeSize}},
+		"another image":        {made: devserverv1.DevServerSpec{Image: "mine"}, now: devserverv1.DevServerSpec{Image: "other"}, want: newer},
+		"the default again":    {made: devserverv1.DevServerSpec{Image: "mine"}, want: newer},
+		"resumed":              {made: devserverv1.DevServerSpec{Running: new(false)}, want: newer},
+		"stopped":              {now: devserverv1.DevServerSpec{Running: new(false)}, want: newer},
+		"another flavor":       {flavor: devserverv1.DevServerFlavorSpec{NodeSelector: map[string]string{"a": "b"}}, want: newer},
+		"tampered with":        {change: func(c *children) { c.workload.Spec.Template.Spec.InitContainers[0].Image = "evil" }, want: newer},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			made := plan(serverWith(test.made), &devserverv1.DevServerFlavor{}, testDefaults)
+			applied, err := applyConfiguration(made.workload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made.workload.Annotations = applied.GetAnnotations()
+			if test.change != nil {
+				test.change(&made)
+			}
+			o := &observed{flavor: &devserverv1.DevServerFlavor{Spec: test.flavor}, workload: made.workload}
+			if got := settled(serverWith(test.now), o, newer); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestKeepHome has a claim that is there already.
+func TestKeepHome(t *testing.T) {
+	t.Parallel()
+	has := homeClaim(serverWith(devserverv1.DevServerSpec{PersistentHome: &devserverv1.PersistentHomeSpec{
+		Enabled: true, Size: new(resource.MustParse("40Gi")), StorageClassName: new("slow"),
+	}}), testDefaults)
+	tests := map[string]struct {
+		spec devserverv1.PersistentHomeSpec
+		size string
+	}{
+		"of another size by default": {devserverv1.PersistentHomeSpec{Enabled: true}, "40Gi"},
+		"that is to grow":            {devserverv1.PersistentHomeSpec{Enabled: true, Size: new(resource.MustParse("50Gi"))}, "50Gi"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serverWith(devserverv1.DevServerSpec{PersistentHome: &test.spec, Mode: devserverv1.ModeDistributed, Distributed: &devserverv1.DistributedSpec{WorldSize: 2}})
+			want := homeClaim(s, testDefaults)
+			keepHome(s, want, has)
+			if size := want.Spec.Resources.Requests[corev1.ResourceStorage]; size.String() != test.size || want.Spec.AccessModes[0] != corev1.ReadWriteOnce || *want.Spec.StorageClassName != "slow" {
+				t.Errorf("got %+v", want.Spec)
 			}
 		})
 	}

@@ -39,15 +39,15 @@ type Reconciler struct {
 	recorder events.EventRecorder
 }
 
-//+kubebuilder:rbac:groups=devserver.io,resources=devservers,verbs=get;list;watch;patch;delete
+//+kubebuilder:rbac:groups=devserver.io,resources=devservers,verbs=list;watch;patch;delete
 //+kubebuilder:rbac:groups=devserver.io,resources=devservers/status,verbs=patch
 //+kubebuilder:rbac:groups=devserver.io,resources=devservers/finalizers,verbs=update
-//+kubebuilder:rbac:groups=devserver.io,resources=devserverflavors,verbs=get;list;watch
+//+kubebuilder:rbac:groups=devserver.io,resources=devserverflavors,verbs=list;watch
 //+kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch
 //+kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
 //+kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
-//+kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;delete
-//+kubebuilder:rbac:groups="",resources=events,verbs=get;list;watch
+//+kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;delete
+//+kubebuilder:rbac:groups="",resources=events,verbs=list;watch
 //+kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile makes one DevServer true.
