@@ -178,12 +178,21 @@ func TestDistroless(t *testing.T) {
 	if err := cmd.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "shell") {
 		t.Errorf("Dir without a shell: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	wait := pod.Command(target, "/program")
-	if err := wait.Run(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "may still run") {
+	if err := canceled(t, pod.Command(target, "/program")); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "may still run") {
 		t.Errorf("cancel without a shell: %v", err)
 	}
+}
+
+// canceled starts a command and cancels it.
+func canceled(t *testing.T, cmd *pod.Cmd) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := cmd.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	return cmd.Wait()
 }
 
 func TestEnvDirArgs(t *testing.T) {
@@ -219,21 +228,25 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	each(t, withShell, func(t *testing.T, target pod.Target) {
 		for name, test := range map[string]struct{ script, how string }{
-			"obeys":   {"sleep 4242 & sleep 4242", "was ended"},
-			"ignores": {"trap '' TERM; while :; do sleep 4243; done", "SIGKILL"},
+			"obeys":   {"echo ready; sleep 4242 & sleep 4242", "was ended"},
+			"ignores": {"trap '' TERM; echo ready; while :; do sleep 4243; done", "SIGKILL"},
 		} {
 			for _, tty := range []bool{false, true} {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				cmd := pod.Shell(target, test.script)
 				cmd.Grace, cmd.TTY = time.Second, tty
+				cmd.Stdout = writerFunc(func(p []byte) (int, error) {
+					cancel()
+					return len(p), nil
+				})
 				err := cmd.Run(ctx)
-				if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), test.how) {
+				if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), test.how) {
 					t.Errorf("%s, tty %v: %v", name, tty, err)
 				}
 			}
 		}
-		left := output(t, target, `for f in /proc/[0-9]*/cmdline; do tr '\0' ' ' <$f 2>/dev/null; echo; done | grep '^sleep 424' || true`)
+		left := output(t, target, `{ for f in /proc/[0-9]*/cmdline; do tr '\0' ' ' <$f; echo; done; } 2>/dev/null | grep '^sleep 424' || true`)
 		if left != "" {
 			t.Errorf("left in the container:\n%s", left)
 		}

@@ -68,9 +68,7 @@ func TestCommandBySPDY(t *testing.T) {
 		if !strings.HasPrefix(string(out), "/dev/") {
 			t.Errorf("on a terminal: %q", out)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := pod.Command(target, "sleep", "5244").Run(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "was ended") {
+		if err := canceled(t, pod.Command(target, "sleep", "5244")); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "was ended") {
 			t.Errorf("cancelled: %v", err)
 		}
 		dir := local(t, "a", "b/c")
