@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -122,6 +123,7 @@ image: {repository: registry.test/devserver, tag: "2", pullPolicy: Always}
 imagePullSecrets: [{name: pull}]
 replicas: 2
 settings: {defaultDevserverImage: "debian:13", defaultPersistentHomeSize: 20Gi, defaultTimeToLive: 8h, workerLimit: 4}
+additionalRoles: false
 crds: {install: false}
 resources: {requests: {cpu: 1, memory: 1Gi}}
 metrics: {service: false}
@@ -135,6 +137,15 @@ priorityClassName: system-cluster-critical
 			for _, kind := range []string{"Service", "CustomResourceDefinition"} {
 				if objects[kind] != nil {
 					t.Errorf("there is a %s", kind)
+				}
+			}
+			var role rbacv1.ClusterRole
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(objects["ClusterRole devserver-operator"].Object, &role); err != nil {
+				t.Fatal(err)
+			}
+			for _, rule := range role.Rules {
+				if slices.Contains(rule.Verbs, "bind") && len(rule.ResourceNames) == 0 {
+					t.Errorf("the operator may bind any role: %+v", rule)
 				}
 			}
 			s := settings(t, objects)
@@ -169,7 +180,7 @@ priorityClassName: system-cluster-critical
 			}
 			objects := map[string]*unstructured.Unstructured{}
 			for _, obj := range parsed {
-				objects[obj.GetKind()] = obj
+				objects[obj.GetKind()], objects[obj.GetKind()+" "+obj.GetName()] = obj, obj
 				accepted(t, c, obj)
 			}
 			tc.check(t, objects)

@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -60,6 +61,9 @@ func (r *Reconciler) apply(ctx context.Context, user *v1.DevServerUser, p part) 
 			return err
 		}
 		err = r.Client.Apply(ctx, config, fieldManager, client.ForceOwnership)
+	}
+	if apierrors.IsForbidden(err) && strings.Contains(err.Error(), "attempting to grant") {
+		return fmt.Errorf("the operator may not bind this role, see additionalRoles of its chart: %w", err)
 	}
 	return err
 }

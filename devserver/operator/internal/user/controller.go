@@ -35,7 +35,8 @@ const (
 // Reconciler makes the cluster what DevServerUsers ask for. Set its fields, then call SetupWithManager.
 //
 // The operator needs the verb bind on all roles, since a spec may name any: whoever may create DevServerUsers may give out
-// any role, so that is for administrators. The verb escalate is for the one Role that the operator writes itself.
+// any role, so that is for administrators. The chart can leave that out; bind on the two roles that every user gets stays.
+// The verb escalate is for the one Role that the operator writes itself.
 type Reconciler struct {
 	// Client reads from the manager's cache, and writes.
 	Client client.Client
@@ -150,6 +151,8 @@ const (
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles,verbs=list;watch;create;patch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles,resourceNames=devserver-user,verbs=escalate
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings;clusterrolebindings,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles,resourceNames=devserver-user,verbs=bind
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles,resourceNames=devserver-flavor-reader,verbs=bind
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;clusterroles,verbs=bind
 
 // Reconcile makes the cluster what one DevServerUser asks for, and says in its status what came of it.
