@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubesdk/kubesdk"
 	"github.com/kubesdk/kubesdk/customresource"
@@ -319,6 +320,22 @@ func TestUserIsRefused(t *testing.T) {
 		defer c.Close()
 		if _, err := devserver.For(c).Namespace(bob.Namespace()).List(t.Context()); !errors.Is(err, kubesdk.ErrForbidden) {
 			t.Errorf("impersonation is not forbidden: %v", err)
+		}
+	})
+	t.Run("a kubeconfig for another address", func(t *testing.T) {
+		issued, err := devserver.IssueKubeconfig(t.Context(), cluster.Client, strings.TrimPrefix(alice.Namespace(), "dev-"), devserver.KubeconfigOptions{
+			Server: "https://kubernetes.example:6443", Context: "mine",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := clientcmd.Load(issued.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if config.CurrentContext != "mine" || config.Clusters["mine"].Server != "https://kubernetes.example:6443" ||
+			len(config.Clusters["mine"].CertificateAuthorityData) == 0 || config.Contexts["mine"].Namespace != alice.Namespace() {
+			t.Errorf("got %s", issued.Data)
 		}
 	})
 	if out, err := theirs.Command("echo", "undisturbed").Output(t.Context()); err != nil || string(out) != "undisturbed\n" {
