@@ -56,8 +56,9 @@ func TestMain(m *testing.M) {
 }
 
 var (
-	operatorRun  = sync.OnceValues(startOperator)
+	operatorRun  = sync.OnceValue(startOperator)
 	stopOperator = func() {}
+	choose       sync.Once // of what operatorRun needs
 	theCluster   *kubetest.Cluster
 	localkube    string
 )
@@ -74,8 +75,8 @@ func node(t testing.TB) *onNode {
 	t.Helper()
 	c := kubetest.NodeNamed(t, nodeCluster)
 	devtest.Install(t, c)
-	theCluster, localkube = c, kubetest.Localkube(t)
-	if _, err := operatorRun(); err != nil {
+	choose.Do(func() { theCluster, localkube = c, kubetest.Localkube(t) })
+	if err := operatorRun(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") != "true" {
 			t.Skip(err)
 		}
@@ -86,15 +87,15 @@ func node(t testing.TB) *onNode {
 }
 
 // startOperator makes the images and starts the operator.
-func startOperator() (settings operator.Settings, err error) {
+func startOperator() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	settings = operator.DefaultSettings()
+	settings := operator.DefaultSettings()
 	if settings.StaticDependenciesImage, err = agentImage(ctx); err != nil {
-		return settings, err
+		return err
 	}
 	if err := busyboxImage(ctx); err != nil {
-		return settings, err
+		return err
 	}
 	settings.DefaultDevserverImage = busybox
 	settings.DefaultPersistentHomeSize = resource.MustParse("32Mi")
@@ -111,7 +112,7 @@ func startOperator() (settings operator.Settings, err error) {
 			os.Exit(1)
 		}
 	}
-	return settings, nil
+	return nil
 }
 
 // logTo is the file that $OPERATOR_LOG names, for those who want to see.

@@ -40,6 +40,19 @@ func simulated(t *testing.T, nodes int) *kubetest.Cluster {
 		t.Fatal(err)
 	}
 	oneAtATime.Lock()
+	eventually(t, func() string { // what a test before this one left would be counted as its own
+		left, err := kubesdk.For[*v1.DevServer](c.Client).AllNamespaces().List(t.Context())
+		if err != nil {
+			return err.Error()
+		}
+		for _, s := range left.Items {
+			_ = kubesdk.For[*v1.DevServer](c.Client).Namespace(s.Namespace).Delete(t.Context(), s.Name) // its namespace may do so too
+		}
+		if n := len(left.Items); n > 0 {
+			return fmt.Sprintf("%d servers of another test are left", n)
+		}
+		return ""
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	end, err := simnode.Run(ctx, c.Client, nodes)
 	if err != nil {

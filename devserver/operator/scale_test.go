@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -138,10 +139,6 @@ func measure(t *testing.T, c *kubetest.Cluster, n int) cost {
 	time.Sleep(2 * time.Second)
 	result.steps[0].idle = fmt.Sprintf("%.2f%%", 100*(p.usage().cpu-before.cpu).Seconds()/time.Since(start).Seconds())
 
-	done, err := p.reconciled()
-	if err != nil {
-		t.Fatal(err)
-	}
 	record("flavor", func() {
 		if _, err := flavors.Mutate(ctx, f.Name, func(f *v1.DevServerFlavor) error {
 			f.Spec.NodeSelector = map[string]string{corev1.LabelOSStable: "linux"}
@@ -149,7 +146,22 @@ func measure(t *testing.T, c *kubetest.Cluster, n int) cost {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, func() string { return message(p.busy(done + float64(n))) })
+		within(t, patience+time.Duration(n)*500*time.Millisecond, func() string {
+			replaced := 0
+			for set, err := range kubesdk.For[*appsv1.StatefulSet](c.Client).Namespace(ns).All(ctx) {
+				if err != nil {
+					return err.Error()
+				}
+				if st := set.Status; set.Spec.Template.Spec.NodeSelector != nil && st.ObservedGeneration == set.Generation && st.UpdatedReplicas == 1 && st.ReadyReplicas == 1 {
+					replaced++
+				}
+			}
+			if replaced < n {
+				time.Sleep(time.Duration(n) * time.Millisecond)
+				return fmt.Sprintf("%d of %d pods were replaced", replaced, n)
+			}
+			return ""
+		})
 	}, running)
 	set := func(running bool) func(name string) error {
 		return func(name string) error {
