@@ -150,16 +150,14 @@ func usesPods(t *testing.T, c *kubesdk.Client, s *devserver.Server) {
 	if out, err := s.Shell("echo kept > /data/kept; mkdir -p www; echo served > www/index.html; httpd -p 8080 -h www; echo logged > /proc/1/fd/1; id -u").Output(ctx); err != nil || string(out) != "1000\n" {
 		t.Fatalf("a script gives %q, %v", out, err)
 	}
-	logged := false
-	for line, err := range pod.Logs(ctx, s.Target(), pod.LogOptions{}) {
-		if err != nil {
-			t.Error(err)
+	within(t, patience, func(ctx context.Context) error {
+		for line, err := range pod.Logs(ctx, s.Target(), pod.LogOptions{Follow: true}) { // the runtime may take its time to write
+			if err != nil || line.Text == "logged" {
+				return err
+			}
 		}
-		logged = logged || line.Text == "logged"
-	}
-	if !logged {
-		t.Error("the log lacks what was logged")
-	}
+		return errors.New("the log lacks what was logged")
+	})
 	forwarder, err := pod.Forward(ctx, s.Target(), pod.ForwardOptions{Port: 8080})
 	if err != nil {
 		t.Fatal(err)
