@@ -255,6 +255,7 @@ func TestHome(t *testing.T) {
 	homes := map[string]*v1.PersistentHomeSpec{
 		"kept":      {Enabled: true, Retain: true},
 		"dropped":   {Enabled: true},
+		"switched":  {Enabled: true}, // to retain, in the end
 		"ephemeral": nil,
 		"instead":   {Enabled: true}, // the volume at /home/dev wins
 	}
@@ -283,7 +284,7 @@ func TestHome(t *testing.T) {
 		t.Error("a stop takes the claim")
 	}
 	each(func(name string) { n.change(name, func(s *v1.DevServer) { s.Spec.Running = new(true) }) })
-	want := map[string]string{"kept": "first", "dropped": "first", "ephemeral": "none", "instead": "first"}
+	want := map[string]string{"kept": "first", "dropped": "first", "switched": "first", "ephemeral": "none", "instead": "first"}
 	each(func(name string) {
 		s := n.awaitPhase(name, v1.PhaseRunning)
 		if got := n.sh(name, cat); got != want[name] {
@@ -301,13 +302,15 @@ func TestHome(t *testing.T) {
 		}
 		n.create(name, spec(name))
 	})
-	want = map[string]string{"kept": "first", "dropped": "none", "ephemeral": "none", "instead": "first"}
+	want = map[string]string{"kept": "first", "dropped": "none", "switched": "none", "ephemeral": "none", "instead": "first"}
 	each(func(name string) {
 		n.awaitPhase(name, v1.PhaseRunning)
 		if got := n.sh(name, cat); got != want[name] {
 			t.Errorf("the home of the new %s has %s, want %s", name, got, want[name])
 		}
 	})
+	n.change("switched", func(s *v1.DevServer) { s.Spec.PersistentHome.Retain = true })
+	n.awaitPhase("switched", v1.PhaseRunning)
 	each(func(name string) { n.remove(name) })
 	eventually(t, func() string {
 		if n.hasClaim("dropped-home") {
@@ -315,7 +318,7 @@ func TestHome(t *testing.T) {
 		}
 		return ""
 	})
-	if !n.hasClaim("kept-home") || !n.hasClaim("mine") {
+	if !n.hasClaim("kept-home") || !n.hasClaim("switched-home") || !n.hasClaim("mine") {
 		t.Error("a claim is gone that is not the operator's to delete")
 	}
 }
