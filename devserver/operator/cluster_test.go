@@ -51,6 +51,9 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	stopOperator()
+	if unlock != nil {
+		unlock()
+	}
 	_ = os.RemoveAll(built) // there if a test built something
 	os.Exit(code)
 }
@@ -58,6 +61,7 @@ func TestMain(m *testing.M) {
 var (
 	operatorRun  = sync.OnceValue(startOperator)
 	stopOperator = func() {}
+	unlock       func()    // kept, as the lock ends when the file is collected
 	choose       sync.Once // of what operatorRun needs
 	theCluster   *kubetest.Cluster
 	localkube    string
@@ -90,6 +94,9 @@ func node(t testing.TB) *onNode {
 func startOperator() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
+	if unlock, err = alone(nodeCluster); err != nil { // as long as this program runs
+		return err
+	}
 	settings := operator.DefaultSettings()
 	if settings.StaticDependenciesImage, err = agentImage(ctx); err != nil {
 		return err

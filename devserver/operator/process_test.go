@@ -40,6 +40,12 @@ func simulated(t *testing.T, nodes int) *kubetest.Cluster {
 		t.Fatal(err)
 	}
 	oneAtATime.Lock()
+	t.Cleanup(oneAtATime.Unlock)
+	unlock, err := alone(simulatedCluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(unlock)
 	eventually(t, func() string { // what a test before this one left would be counted as its own
 		left, err := kubesdk.For[*v1.DevServer](c.Client).AllNamespaces().List(t.Context())
 		if err != nil {
@@ -57,13 +63,11 @@ func simulated(t *testing.T, nodes int) *kubetest.Cluster {
 	end, err := simnode.Run(ctx, c.Client, nodes)
 	if err != nil {
 		cancel()
-		oneAtATime.Unlock()
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		cancel()
 		end()
-		oneAtATime.Unlock()
 	})
 	return c
 }
