@@ -355,6 +355,7 @@ func TestRepair(t *testing.T) {
 		"deleted":         func() error { return sets.Delete(ctx, "victim") },
 	}
 	for title, change := range changes {
+		n.awaitPhase("victim", v1.PhaseRunning)
 		before := uid(t, sets, "victim")
 		if err := change(); err != nil {
 			t.Fatalf("%s: %v", title, err)
