@@ -183,7 +183,9 @@ func podSpec(s *devserverv1.DevServer, flavor *devserverv1.DevServerFlavor, moun
 		Env:             environment(s),
 		Resources:       flavor.Spec.Resources,
 		SecurityContext: restricted(),
-		VolumeMounts:    append([]corev1.VolumeMount{{Name: agentVolume, MountPath: agentFolder, ReadOnly: true}}, volumeMounts...),
+		// What the agent has no word for shows with the last lines of the log.
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+		VolumeMounts:             append([]corev1.VolumeMount{{Name: agentVolume, MountPath: agentFolder, ReadOnly: true}}, volumeMounts...),
 	}
 	if s.Spec.InitScript != "" {
 		main.Command = append(main.Command, "--init-script", literal(s.Spec.InitScript))
