@@ -19,7 +19,7 @@ export LOCALKUBE
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-build: $(LOCALKUBE) $(BIN)/kubesdk ## Build the commands into bin/ (the first time compiles Kubernetes: about 11 minutes on 2 cores)
+build: $(LOCALKUBE) $(BIN)/kubesdk $(BIN)/devserver-operator $(BIN)/devserver-agent ## Build the commands into bin/ (the first time compiles Kubernetes: about 11 minutes on 2 cores)
 
 $(LOCALKUBE): FORCE
 	@mkdir -p $(BIN)
@@ -30,6 +30,10 @@ $(LOCALKUBE): FORCE
 $(BIN)/kubesdk: FORCE
 	@mkdir -p $(BIN)
 	cd cmd/kubesdk && go build -trimpath -ldflags "-s -w" -o $@ .
+
+$(BIN)/devserver-%: FORCE
+	@mkdir -p $(BIN)
+	cd devserver && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $@ ./cmd/$(@F)
 
 demo: $(LOCALKUBE) ## Start a real Kubernetes, run every example against it, and stop it
 	go run ./internal/demo
