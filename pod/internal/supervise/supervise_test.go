@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -65,7 +66,7 @@ func run(t *testing.T, shell []string, c supervise.Command, stdin string) result
 func TestRun(t *testing.T) {
 	t.Parallel()
 	hostile := []string{"", " ", "*", "a  b", "it's", `"$HOME"`, "`id`", "$(id)", "\\", `\0101`, "\n", "x\n\n", "-n", "--", "é\xff\x81\x88\x01\x02", "\t\r", "%s%b", "~", "a\x1eb", ""}
-	for _, shell := range shells(t) {
+	for i, shell := range shells(t) {
 		t.Run(strings.Join(shell, " "), func(t *testing.T) {
 			t.Parallel()
 			for _, tty := range []bool{false, true} {
@@ -93,7 +94,8 @@ func TestRun(t *testing.T) {
 			if got := run(t, shell, supervise.Command{Args: []string{"/bin/sh", "-c", "kill -9 $$"}}, ""); got.Code != 137 || got.Out.Code != 137 || got.Stderr != "" {
 				t.Errorf("killed: %+v", got)
 			}
-			if got := run(t, shell, supervise.Command{Args: []string{"pgrep", "-f", "needle-in-the-list"}}, ""); got.Code != 1 || got.Stdout != "" {
+			needle := fmt.Sprintf("needle-%d-in-the-list", i) // the other shells' pgrep is not to be found either
+			if got := run(t, shell, supervise.Command{Args: []string{"pgrep", "-f", needle}}, ""); got.Code != 1 || got.Stdout != "" {
 				t.Errorf("pgrep -f finds the script: %+v", got)
 			}
 		})
