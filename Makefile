@@ -39,7 +39,7 @@ demo: $(LOCALKUBE) ## Start a real Kubernetes, run every example against it, and
 	go run ./internal/demo
 
 test: $(LOCALKUBE) $(BIN)/gotestsum node-deps ## Run all tests, with the race detector, on a real Kubernetes; what was skipped is listed
-# One package at a time: they share a cluster, and some of them break its connections.
+# One package at a time, since they share clusters and cores; those that break connections have clusters of their own.
 	@trap 'for n in $$($(LOCALKUBE) status | grep -o "^kubetest[^ ]*"); do $(LOCALKUBE) down --name $$n >/dev/null 2>&1 || true; done' EXIT; \
 	for m in $(MODULES); do echo "== go test $$m"; (cd $$m && $(BIN)/gotestsum --format-hide-empty-pkg -- -race -p 1 -timeout 30m ./...) || failed="$${failed:-} $$m"; done; \
 	if [ -n "$${failed:-}" ]; then echo "failed:$$failed"; exit 1; fi

@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/kubesdk/kubesdk/kubetest"
 	"github.com/kubesdk/kubesdk/pod"
 )
 
@@ -41,7 +40,7 @@ func TestAttach(t *testing.T) {
 func TestDebug(t *testing.T) {
 	t.Parallel()
 	target := ownPod(t, podOf("bare", distroless))
-	image(t, kubetest.Node(t), busybox)
+	image(t, node(t), busybox)
 	debug, err := pod.Debug(t.Context(), target, pod.DebugOptions{Image: busybox})
 	if err != nil {
 		t.Fatal(err)

@@ -102,7 +102,7 @@ func exited(err error, code int) bool {
 // time when more than 32 of its processes end together.
 func TestSideBySide(t *testing.T) {
 	t.Parallel()
-	c := kubetest.Node(t)
+	c := node(t)
 	ns := kubetest.Namespace(t, c.Client)
 	var targets []pod.Target
 	for i := range 5 {

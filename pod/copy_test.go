@@ -21,7 +21,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubesdk/kubesdk"
-	"github.com/kubesdk/kubesdk/kubetest"
 	"github.com/kubesdk/kubesdk/pod"
 )
 
@@ -41,7 +40,7 @@ var helperBinary = sync.OnceValues(func() (string, error) {
 
 func helper(t *testing.T) pod.HelperOptions {
 	t.Helper()
-	image(t, kubetest.Node(t), busybox) // what pushes it
+	image(t, node(t), busybox) // what pushes it
 	path, err := helperBinary()
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +246,7 @@ func TestCopyErrors(t *testing.T) {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	target := sharedPod(t, busybox)
-	c := kubetest.Node(t)
+	c := node(t)
 	ns, name, _ := strings.Cut(strings.Fields(target.String())[0], "/")
 	fromServer := func(err error) bool {
 		var e *kubesdk.Error

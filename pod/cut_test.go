@@ -22,7 +22,6 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kubesdk/kubesdk"
-	"github.com/kubesdk/kubesdk/kubetest"
 	"github.com/kubesdk/kubesdk/pod"
 )
 
@@ -113,7 +112,7 @@ func (c *cutter) pass(client net.Conn) {
 func TestCut(t *testing.T) {
 	t.Parallel()
 	through := sharedPod(t, busybox)
-	c := kubetest.Node(t)
+	c := node(t)
 	cut, config := newCutter(t, c.Config())
 	client, err := kubesdk.New(config)
 	if err != nil {
@@ -160,7 +159,7 @@ func TestCut(t *testing.T) {
 func TestCutBehind(t *testing.T) {
 	cut := behind(t)
 	target := sharedPod(t, busybox)
-	c := kubetest.Node(t)
+	c := node(t)
 	const script = "echo begin; sleep 301; echo end; exit 5" // long enough for the cut to come first
 	defer output(t, target, "pkill -f '^sleep 301' || true")
 	for i := range 3 {
@@ -192,13 +191,13 @@ func TestCutBehind(t *testing.T) {
 // node's network namespace.
 func behind(t *testing.T) func() {
 	t.Helper()
-	kubetest.Node(t)
+	node(t)
 	for _, tool := range []string{"nsenter", "ss"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), localkube(), "status", "--name", "kubetest-node", "-o", "json").Output()
+	out, err := exec.CommandContext(t.Context(), localkube(), "status", "--name", nodeCluster, "-o", "json").Output()
 	if err != nil {
 		t.Skipf("this is no node of localkube: %v", err)
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/kubesdk/kubesdk"
 	"github.com/kubesdk/kubesdk/internal/faultproxy"
-	"github.com/kubesdk/kubesdk/kubetest"
 	"github.com/kubesdk/kubesdk/pod"
 )
 
@@ -27,7 +26,7 @@ func upgradesTo(protocol string) faultproxy.Match {
 // withoutWebSocket is a client behind a proxy that knows nothing of WebSockets, as some companies have.
 func withoutWebSocket(t *testing.T) (*faultproxy.Proxy, *kubesdk.Client) {
 	t.Helper()
-	p := faultproxy.Start(t, kubetest.Node(t).Config())
+	p := faultproxy.Start(t, node(t).Config())
 	p.Fail(-1, upgradesTo("websocket"), faultproxy.AnswerWith(http.StatusBadRequest, nil, "upgrade not supported"))
 	c, err := kubesdk.New(p.Config())
 	if err != nil {
@@ -127,7 +126,7 @@ func echoed(t *testing.T, d *pod.Dialer, text string) string {
 // TestNoFallbackLater: when a WebSocket breaks after the command has begun, it is not run again in another way.
 func TestNoFallbackLater(t *testing.T) {
 	t.Parallel()
-	p := faultproxy.Start(t, kubetest.Node(t).Config())
+	p := faultproxy.Start(t, node(t).Config())
 	c, err := kubesdk.New(p.Config())
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func echoPod(name string) *corev1.Pod {
 // ready is an echo pod, selected by its label.
 func ready(t *testing.T, name string) pod.Target {
 	t.Helper()
-	c := kubetest.Node(t)
+	c := node(t)
 	image(t, c, distroless)
 	ns := kubetest.Namespace(t, c.Client)
 	create(t, c.Client, ns, echoPod(name))
@@ -194,7 +194,7 @@ func TestDialer(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := pod.NewDialer(pod.Selected(kubetest.Node(t).Client, "default", "app=nobody")).Dial(ctx, 1); err == nil {
+	if _, err := pod.NewDialer(pod.Selected(node(t).Client, "default", "app=nobody")).Dial(ctx, 1); err == nil {
 		t.Error("no error with a context that has ended")
 	}
 }

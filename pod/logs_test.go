@@ -118,7 +118,7 @@ func TestLogsCut(t *testing.T) {
 	t.Parallel()
 	const lines = 3000
 	source := ownPod(t, scriptPod("cut", fmt.Sprintf("i=0; while [ $i -lt %d ]; do echo line $i; i=$((i+1)); [ $((i%%300)) != 0 ] || sleep 0.5; done", lines), corev1.RestartPolicyNever))
-	c := kubetest.Node(t)
+	c := node(t)
 	cut, config := newCutter(t, c.Config())
 	client, err := kubesdk.New(config)
 	if err != nil {
@@ -185,7 +185,7 @@ func TestLogsRestart(t *testing.T) {
 // TestLogsSelector merges the logs of several containers of several pods, one of which comes later.
 func TestLogsSelector(t *testing.T) {
 	t.Parallel()
-	c := kubetest.Node(t)
+	c := node(t)
 	image(t, c, busybox)
 	ns := kubetest.Namespace(t, c.Client)
 	add := func(name string) {

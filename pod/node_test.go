@@ -31,6 +31,14 @@ const (
 	distroless = "kubesdk.test/distroless:2"
 )
 
+// nodeCluster is these tests' own: they break every stream to its containers.
+const nodeCluster = "kubetest-pod"
+
+func node(t testing.TB) *kubetest.Cluster {
+	t.Helper()
+	return kubetest.NodeNamed(t, nodeCluster)
+}
+
 var images = map[string]func(ctx context.Context, dir string) (rootfs string, err error){
 	busybox: busyboxRoot, debian: debianRoot, distroless: distrolessRoot,
 }
@@ -82,7 +90,7 @@ func load(t testing.TB, c *kubetest.Cluster, name string) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"image", "build", "--rootfs", rootfs, "--name", name, "--cluster", "kubetest-node", "--cmd", "sleep", "--cmd", "infinity"}
+	args := []string{"image", "build", "--rootfs", rootfs, "--name", name, "--cluster", nodeCluster, "--cmd", "sleep", "--cmd", "infinity"}
 	if name == distroless {
 		args = append(args[:len(args)-4], "--cmd", "/program")
 	}
@@ -181,7 +189,7 @@ func TestMain(m *testing.M) {
 // sharedPod is the pod of an image that all tests may use, each in folders of its own.
 func sharedPod(t testing.TB, img string) pod.Target {
 	t.Helper()
-	c := kubetest.Node(t)
+	c := node(t)
 	image(t, c, img)
 	shared.Lock()
 	defer shared.Unlock()
@@ -234,14 +242,14 @@ func create(t testing.TB, c *kubesdk.Client, namespace string, p *corev1.Pod) {
 // ownPod is a pod for one test.
 func ownPod(t testing.TB, p *corev1.Pod) pod.Target {
 	t.Helper()
-	image(t, kubetest.Node(t), p.Spec.Containers[0].Image)
+	image(t, node(t), p.Spec.Containers[0].Image)
 	return ownPodUnchecked(t, p)
 }
 
 // ownPodUnchecked is ownPod for an image that may not be there.
 func ownPodUnchecked(t testing.TB, p *corev1.Pod) pod.Target {
 	t.Helper()
-	c := kubetest.Node(t)
+	c := node(t)
 	ns := kubetest.Namespace(t, c.Client)
 	create(t, c.Client, ns, p)
 	return pod.Named(c.Client, ns, p.Name).ReadyWithin(time.Minute)

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kubesdk/kubesdk/kubetest"
 	"github.com/kubesdk/kubesdk/pod"
 )
 
@@ -30,7 +29,7 @@ func BenchmarkBesideKubectl(b *testing.B) {
 	if err != nil {
 		b.Skip(err)
 	}
-	c := kubetest.Node(b)
+	c := node(b)
 	ns, name, _ := strings.Cut(strings.Fields(target.String())[0], "/")
 	k := func(stdin io.Reader, args ...string) error {
 		cmd := exec.Command(kubectl, append([]string{"--kubeconfig", c.Kubeconfig, "-n", ns}, args...)...)
