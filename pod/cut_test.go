@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kubesdk/kubesdk"
+	"github.com/kubesdk/kubesdk/kubetest"
 	"github.com/kubesdk/kubesdk/pod"
 )
 
@@ -197,7 +198,7 @@ func behind(t *testing.T) func() {
 			t.Skip(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), localkube(), "status", "--name", nodeCluster, "-o", "json").Output()
+	out, err := exec.CommandContext(t.Context(), kubetest.Localkube(t), "status", "--name", nodeCluster, "-o", "json").Output()
 	if err != nil {
 		t.Skipf("this is no node of localkube: %v", err)
 	}

@@ -94,17 +94,7 @@ func load(t testing.TB, c *kubetest.Cluster, name string) error {
 	if name == distroless {
 		args = append(args[:len(args)-4], "--cmd", "/program")
 	}
-	return command(ctx, localkube(), args...)
-}
-
-func localkube() string {
-	if path := os.Getenv("LOCALKUBE"); path != "" {
-		return path
-	}
-	if path, err := exec.LookPath("localkube"); err == nil {
-		return path
-	}
-	return "../bin/localkube"
+	return command(ctx, kubetest.Localkube(t), args...)
 }
 
 func command(ctx context.Context, name string, args ...string) error {

@@ -26,6 +26,7 @@ import (
 	v1 "github.com/kubesdk/kubesdk/devserver/api/v1"
 	"github.com/kubesdk/kubesdk/devserver/internal/devtest"
 	"github.com/kubesdk/kubesdk/devserver/operator"
+	buildroot "github.com/kubesdk/kubesdk/internal/busybox"
 	"github.com/kubesdk/kubesdk/kubetest"
 	"github.com/kubesdk/kubesdk/pod"
 )
@@ -169,24 +170,8 @@ func agentImage(ctx context.Context) (string, error) {
 }
 
 func busyboxImage(ctx context.Context) error {
-	path, err := exec.LookPath("busybox")
-	if err != nil {
-		return err
-	}
 	root := filepath.Join(built, "root-busybox")
-	for _, dir := range []string{"bin", "etc", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
-			return err
-		}
-	}
-	if err := os.Chmod(filepath.Join(root, "tmp"), 0o777|os.ModeSticky); err != nil {
-		return err
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(root, "bin/busybox"), content, 0o755); err != nil {
+	if err := buildroot.Root(ctx, root); err != nil {
 		return err
 	}
 	worker, err := build(ctx, "./testdata/worker")
@@ -195,15 +180,6 @@ func busyboxImage(ctx context.Context) error {
 	}
 	if err := os.Link(worker, filepath.Join(root, "bin/worker")); err != nil {
 		return err
-	}
-	list, err := exec.CommandContext(ctx, path, "--list").Output()
-	if err != nil {
-		return err
-	}
-	for applet := range strings.FieldsSeq(string(list)) {
-		if err := os.Symlink("busybox", filepath.Join(root, "bin", applet)); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
 	}
 	return load(ctx, busybox, root)
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/kubesdk/kubesdk"
 	v1 "github.com/kubesdk/kubesdk/devserver/api/v1"
 	"github.com/kubesdk/kubesdk/devserver/deploy"
+	"github.com/kubesdk/kubesdk/internal/busybox"
 	"github.com/kubesdk/kubesdk/kubetest"
 	"github.com/kubesdk/kubesdk/wait"
 )
@@ -68,8 +68,8 @@ func installOperator(ctx context.Context, c *kubesdk.Client, localkube string) e
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // in the temporary folder
-	root, err := BusyBox(ctx, filepath.Join(dir, "busybox"))
-	if err != nil {
+	root := filepath.Join(dir, "busybox")
+	if err := busybox.Root(ctx, root); err != nil {
 		return err
 	}
 	for _, image := range Images {
@@ -140,39 +140,6 @@ func Apply(ctx context.Context, c *kubesdk.Client, manifest []byte) error {
 		}
 	}
 	return nil
-}
-
-// BusyBox makes the root folder of an image that has the machine's BusyBox, which must be a static one. Without one the
-// error is exec.ErrNotFound.
-func BusyBox(ctx context.Context, root string) (string, error) {
-	path, err := exec.LookPath("busybox")
-	if err != nil {
-		return "", err
-	}
-	for dir, mode := range map[string]os.FileMode{"bin": 0o755, "etc": 0o755, "tmp": 0o777 | os.ModeSticky} {
-		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
-			return "", err
-		}
-		if err := os.Chmod(filepath.Join(root, dir), mode); err != nil {
-			return "", err
-		}
-	}
-	if err := command(ctx, "cp", path, filepath.Join(root, "bin/busybox")); err != nil {
-		return "", err
-	}
-	list, err := exec.CommandContext(ctx, path, "--list").Output()
-	if err != nil {
-		return "", err
-	}
-	for applet := range strings.FieldsSeq(string(list)) {
-		if applet == "busybox" {
-			continue
-		}
-		if err := os.Symlink("busybox", filepath.Join(root, "bin", applet)); err != nil {
-			return "", err
-		}
-	}
-	return root, nil
 }
 
 func command(ctx context.Context, name string, args ...string) error {
