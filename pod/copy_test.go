@@ -236,6 +236,13 @@ func TestCopyErrors(t *testing.T) {
 		} else {
 			t.Log(err)
 		}
+		_, err := pod.CopyTo(t.Context(), target, source, "/small/g", pod.CopyOptions{Progress: func(pod.Progress) { _ = os.Truncate(source, 100) }})
+		if err == nil || !strings.Contains(err.Error(), "became shorter") || strings.Contains(err.Error(), "standard input") {
+			t.Errorf("a source that becomes shorter: %v", err)
+		}
+		if got := output(t, target, "ls -A /small"); got != "" {
+			t.Errorf("left by a source that became shorter: %s", got)
+		}
 		if _, err := pod.CopyTo(t.Context(), target.Container("other"), source, "/small/f", pod.CopyOptions{}); err == nil || !strings.Contains(err.Error(), `no container "other"`) {
 			t.Errorf("missing container: %v", err)
 		}

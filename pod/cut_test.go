@@ -139,15 +139,10 @@ func TestCut(t *testing.T) {
 			t.Errorf("cut after %d bytes: an exit code: %v", cut.limit.Load(), err)
 		}
 	}
-	kubectl, err := exec.LookPath("kubectl")
-	if err != nil {
-		return
-	}
 	silent := 0
 	for range 5 {
 		cut.limit.Store(6000 + random.Int64N(size))
-		cmd := exec.CommandContext(t.Context(), kubectl, "--kubeconfig", c.Kubeconfig, "--server", config.Host, "--tls-server-name", config.ServerName,
-			"exec", "-n", ns, name, "--", "sh", "-c", script)
+		cmd := kubectl(t, ns, "exec", "--server", config.Host, "--tls-server-name", config.ServerName, name, "--", "sh", "-c", script)
 		if out, err := cmd.Output(); err == nil && len(out) < size {
 			silent++
 		}
@@ -160,7 +155,6 @@ func TestCut(t *testing.T) {
 func TestCutBehind(t *testing.T) {
 	cut := behind(t)
 	target := sharedPod(t, busybox)
-	c := node(t)
 	const script = "echo begin; sleep 301; echo end; exit 5" // long enough for the cut to come first
 	defer output(t, target, "pkill -f '^sleep 301' || true")
 	for i := range 3 {
@@ -174,12 +168,8 @@ func TestCutBehind(t *testing.T) {
 			t.Errorf("output %q, error %v", &stdout, err)
 		}
 	}
-	kubectl, err := exec.LookPath("kubectl")
-	if err != nil {
-		return
-	}
 	ns, name, _ := strings.Cut(strings.Fields(target.String())[0], "/")
-	cmd := exec.CommandContext(t.Context(), kubectl, "--kubeconfig", c.Kubeconfig, "exec", "-n", ns, name, "--", "sh", "-c", script)
+	cmd := kubectl(t, ns, "exec", name, "--", "sh", "-c", script)
 	var stdout bytes.Buffer
 	cmd.Stdout = writerFunc(func(p []byte) (int, error) {
 		time.AfterFunc(100*time.Millisecond, cut)

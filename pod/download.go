@@ -184,7 +184,7 @@ func (d *download) fetch(ctx context.Context, source map[string]string) error {
 	}
 	said := make(chan result, 1)
 	go func() {
-		h, err := d.remote.hashes(ctx, d.base(), unknown)
+		h, err := d.remote.hashes(ctx, d.remote.kit.proof, d.base(), unknown)
 		said <- result{h, err}
 	}()
 	got, err := d.receive(ctx, paths, want)
@@ -225,7 +225,7 @@ func (d *download) receive(ctx context.Context, paths []string, want map[string]
 		packed <- err
 	}()
 	var last string
-	got, err := archive.Extract(read, d.root, d.stage, want, d.remote.kit.newHash, func(p string, n int64) {
+	got, err := archive.Extract(read, d.root, d.stage, want, d.remote.kit.proof.New, func(p string, n int64) {
 		if p != last {
 			last = p
 			d.meter.file(p)

@@ -2,13 +2,13 @@ package pod
 
 import (
 	"context"
-	"crypto/sha1"
 	"fmt"
 	"os"
 	"path"
 	"strings"
 
 	"github.com/kubesdk/kubesdk/pod/internal/agent"
+	"github.com/kubesdk/kubesdk/pod/internal/archive"
 	"github.com/kubesdk/kubesdk/pod/internal/supervise"
 )
 
@@ -60,5 +60,6 @@ func (r *remote) pushHelper(ctx context.Context, h HelperOptions, missing []stri
 	if err := push.Run(ctx); err != nil {
 		return nil, fmt.Errorf("push the helper: %w", err)
 	}
-	return &toolkit{gnu: true, hasher: agent.Hasher, newHash: sha1.New, helper: where}, nil
+	by := archive.HasherOf(agent.Hasher)
+	return &toolkit{gnu: true, same: by, proof: by, helper: where}, nil
 }

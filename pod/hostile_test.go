@@ -65,3 +65,54 @@ cd /srv/tree; echo good >file; echo more >second`)
 func fake(script string) string {
 	return "mv /bin/tar /bin/tar.real; cat >/bin/tar <<'EOF'\n#!/bin/sh\n[ \"$1\" != --version ] || exec tar.real --version\n" + script + "\nEOF\nchmod 755 /bin/tar"
 }
+
+// TestDamagedOnArrival copies into containers whose tar damages what it unpacks, with each kind of proof. The old files must
+// stay, and nothing else be left.
+func TestDamagedOnArrival(t *testing.T) {
+	t.Parallel()
+	from := t.TempDir()
+	for name, content := range map[string]string{"small": "content\n", "large": strings.Repeat("content\n", 100_000)} {
+		if err := os.WriteFile(filepath.Join(from, name), []byte(content), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("small", filepath.Join(from, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for tools, prepare := range map[string]string{"cksum": "", "sha1sum": "rm /usr/bin/cksum", "without-find": "rm /usr/bin/find"} {
+		t.Run(tools, func(t *testing.T) {
+			t.Parallel()
+			target := ownPod(t, podOf("damaged", debian))
+			output(t, target, prepare+"\nmkdir -p /srv/to; echo old >/srv/to/small; mv /usr/bin/tar /usr/bin/tar.real")
+			for name, test := range map[string]struct{ damage, says string }{
+				"none":              {"true", ""},
+				"one byte, small":   {"printf D | dd of=small conv=notrunc bs=1 seek=3 status=none", `"small" arrived wrong: its contents`},
+				"one byte, large":   {"printf D | dd of=large conv=notrunc bs=1 seek=400003 status=none", `"large" arrived wrong: its contents`},
+				"bytes exchanged":   {"printf ontentc | dd of=large conv=notrunc bs=1 seek=4096 status=none", `"large" arrived wrong: its contents`},
+				"shorter":           {"truncate -s -1 large", `"large" arrived wrong: it has 799999 bytes`},
+				"lost":              {"rm small", `"small" did not arrive`},
+				"mode":              {"chmod 666 small", `"small" arrived wrong: its mode is 666`},
+				"time":              {"touch small", `"small" arrived wrong: its mode is 640 and its time`},
+				"link":              {"ln -sf large link", `"link" arrived wrong: it links to "large"`},
+				"one too many":      {"echo >other", "more entries arrived"},
+				"a folder for file": {"rm small; mkdir small", `"small" arrived wrong: it is a folder`},
+			} {
+				output(t, target, "cat >/usr/bin/tar <<'end'\n#!/bin/sh\ntar.real \"$@\" || exit\nexec 2>&1\n"+test.damage+"\nexit 0\nend\nchmod 755 /usr/bin/tar")
+				to := "/srv/to"
+				if name == "none" {
+					to = "/srv/sound" // the wrapper by itself does no harm
+				}
+				_, err := pod.CopyTo(t.Context(), target, from, to, pod.CopyOptions{})
+				switch {
+				case test.says == "" && err != nil:
+					t.Errorf("%s: %v", name, err)
+				case test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)):
+					t.Errorf("%s: error %v, want one that says %s", name, err, test.says)
+				}
+				if got := output(t, target, "cd /srv/to; ls -A; cat small"); got != "small\nold\n" {
+					t.Errorf("%s: left behind %q", name, got)
+				}
+			}
+		})
+	}
+}

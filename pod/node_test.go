@@ -97,6 +97,12 @@ func load(t testing.TB, c *kubetest.Cluster, name string) error {
 	return command(ctx, kubetest.Localkube(t), args...)
 }
 
+// kubectl is a command of the cluster's own kubectl in a namespace.
+func kubectl(t testing.TB, namespace string, args ...string) *exec.Cmd {
+	t.Helper()
+	return exec.CommandContext(t.Context(), kubetest.Localkube(t), append([]string{"kubectl", "--name", nodeCluster, "-n", namespace}, args...)...)
+}
+
 func command(ctx context.Context, name string, args ...string) error {
 	if out, err := exec.CommandContext(ctx, name, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %q: %w: %s", name, args, err, out)

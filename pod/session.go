@@ -38,6 +38,7 @@ type session struct {
 	once     sync.Once
 	done     chan struct{} // closed when nothing more arrives
 	over     chan struct{} // closed when err is final
+	fed      chan struct{} // closed when the input's source has returned; nil if there is none, or it was not asked
 
 	mu       sync.Mutex
 	process  supervise.Process
@@ -248,8 +249,13 @@ func dial(ctx context.Context, t Target, r stream.Request) (stream.Conn, error) 
 func (s *session) begin() {
 	s.once.Do(func() {
 		close(s.started)
-		if s.cmd.Stdin != nil {
-			go s.input()
+		switch in := s.cmd.Stdin.(type) {
+		case nil:
+		case inputSource:
+			s.fed = make(chan struct{})
+			go s.feed(in)
+		default:
+			go s.copyInput()
 		}
 	})
 }
@@ -278,24 +284,59 @@ func (s *session) proved() {
 	})
 }
 
-func (s *session) input() {
+func (s *session) copyInput() {
 	_, err := io.CopyBuffer(struct{ io.Writer }{s.conn}, &stopReader{s.cmd.Stdin, s.done}, make([]byte, inputBuffer))
+	var read *readError
+	switch {
+	case err == nil:
+		s.endInput(nil)
+	case errors.As(err, &read):
+		s.endInput(read.error)
+	} // else the connection is broken: the reader tells
+}
+
+// endInput passes on the end of the input, or ends the command if it ended with an error.
+func (s *session) endInput(err error) {
 	select {
 	case <-s.done:
 		return
 	default:
 	}
-	var read *readError
-	if errors.As(err, &read) { // the command must not take it for the end of its input
+	if err != nil { // the command must not take it for the end of its input
 		s.mu.Lock()
-		s.inputErr = read.error
+		s.inputErr = err
 		s.mu.Unlock()
-		_ = s.interrupt(read.error) // the failed input is the error to tell
+		_ = s.interrupt(err) // the failed input is the error to tell
 		return
 	}
-	if err == nil && (!s.cmd.attach || s.instance.stdinOnce) {
+	if !s.cmd.attach || s.instance.stdinOnce {
 		_ = s.conn.CloseInput() // if the connection is broken, the reader tells
 	}
+}
+
+// inputSource is an input that writes itself, which takes no pipe between two goroutines. It has returned when the command's Run
+// does. What it gets from a writer that takes no more is errNotTaken.
+type inputSource func(io.Writer) error
+
+func (inputSource) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
+
+var errNotTaken = errors.New("the command takes no more input")
+
+func (s *session) feed(from inputSource) {
+	defer close(s.fed)
+	if err := from(input{s.conn}); !errors.Is(err, errNotTaken) {
+		s.endInput(err)
+	}
+}
+
+type input struct{ io.Writer }
+
+func (i input) Write(p []byte) (int, error) {
+	n, err := i.Writer.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNotTaken, err)
+	}
+	return n, err
 }
 
 // stopReader ends with the command, and tells an error of reading from one of writing.
@@ -353,6 +394,9 @@ func (s *session) supervise(ctx context.Context) {
 		<-s.done
 	}
 	_ = s.conn.Close() // all that it could tell was told
+	if s.fed != nil {
+		<-s.fed
+	}
 	flushErr := s.out.close()
 	verdict := s.verdict()
 	if s.cmd.attach && verdict == nil {

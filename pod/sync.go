@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kubesdk/kubesdk/pod/internal/archive"
 	"github.com/kubesdk/kubesdk/pod/internal/manifest"
 )
 
@@ -155,7 +156,7 @@ func sameContents(ctx context.Context, r *remote, there, here string, paths []st
 	}
 	said := make(chan result, 1)
 	go func() {
-		h, err := r.hashes(ctx, there, paths)
+		h, err := r.hashes(ctx, r.kit.same, there, paths)
 		said <- result{h, err}
 	}()
 	root, err := os.OpenRoot(here)
@@ -166,7 +167,7 @@ func sameContents(ctx context.Context, r *remote, there, here string, paths []st
 	defer func() { _ = root.Close() }() // it was only read from
 	local := map[string]string{}
 	for _, p := range paths {
-		if local[p], err = hashFile(root, p, r.kit); err != nil {
+		if local[p], err = hashFile(root, p, r.kit.same); err != nil {
 			<-said
 			return nil, err
 		}
@@ -182,13 +183,13 @@ func sameContents(ctx context.Context, r *remote, there, here string, paths []st
 	return same, nil
 }
 
-func hashFile(root *os.Root, p string, kit *toolkit) (string, error) {
+func hashFile(root *os.Root, p string, by archive.Hasher) (string, error) {
 	f, err := root.Open(filepath.FromSlash(p))
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	h := kit.newHash()
+	h := by.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err
 	}

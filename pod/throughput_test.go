@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,21 +17,17 @@ import (
 	"github.com/kubesdk/kubesdk/pod"
 )
 
-// BenchmarkBesideKubectl measures what a user waits for and what this machine computes meanwhile, beside kubectl:
+// BenchmarkBesideKubectl measures what a user waits for and what this machine computes meanwhile, beside the kubectl of the
+// cluster's version:
 //
-//	go test -run '^$' -bench BesideKubectl -benchtime 1x ./pod
+//	go test -run '^$' -bench BesideKubectl -benchtime 4x ./pod
 //
 // POD_BENCH_MB is the size of the one big file (1000), POD_BENCH_FILES the number of small ones (10000).
 func BenchmarkBesideKubectl(b *testing.B) {
 	target := sharedPod(b, debian)
-	kubectl, err := exec.LookPath("kubectl")
-	if err != nil {
-		b.Skip(err)
-	}
-	c := node(b)
 	ns, name, _ := strings.Cut(strings.Fields(target.String())[0], "/")
 	k := func(stdin io.Reader, args ...string) error {
-		cmd := exec.Command(kubectl, append([]string{"--kubeconfig", c.Kubeconfig, "-n", ns}, args...)...)
+		cmd := kubectl(b, ns, args...)
 		cmd.Stdin = stdin
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("kubectl %q: %w: %.500s", args, err, out)
@@ -91,8 +86,7 @@ func BenchmarkBesideKubectl(b *testing.B) {
 			cmd.Stdout = io.Discard
 			return cmd.Run(ctx)
 		}, func() error {
-			cmd := exec.Command(kubectl, "--kubeconfig", c.Kubeconfig, "-n", ns, "exec", name, "--", "sh", "-c", sink)
-			return cmd.Run()
+			return kubectl(b, ns, "exec", name, "--", "sh", "-c", sink).Run()
 		}},
 		{"many-up", func() error { return copyTo(many, there("many-ours")) }, func() error { return k(nil, "cp", many, name+":"+there("many-kubectl")) }},
 		{"many-down", func() error { return copyFrom("/bench/many", here("many-ours")) },
@@ -113,7 +107,7 @@ func BenchmarkBesideKubectl(b *testing.B) {
 					took, used := measure(b, syscall.RUSAGE_SELF, m.ours)
 					ourTime, ourCPU = ourTime+took, ourCPU+used
 				}
-				if run%2 == 0 { // who is first pays for what was left to be written
+				if run%2 == 0 { // neither is always first
 					ours()
 				}
 				took, used := measure(b, syscall.RUSAGE_CHILDREN, m.kubectl)
@@ -170,6 +164,7 @@ func touch(many string) error {
 // measure returns seconds of the clock and of this machine's processor.
 func measure(b *testing.B, who int, do func() error) (elapsed, cpu float64) {
 	b.Helper()
+	syscall.Sync() // or one pays for what the other left to be written
 	before := used(b, who)
 	start := time.Now()
 	if err := do(); err != nil {

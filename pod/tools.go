@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"strings"
@@ -21,11 +20,11 @@ import (
 
 // toolkit is what a container has for transfers.
 type toolkit struct {
-	gnu     bool   // tar is GNU's, else BusyBox' or like it
-	fast    string // not empty: find and hasher are GNU's
-	hasher  string // the program for hashes
-	newHash func() hash.Hash
-	helper  string // path of the pushed helper that is used instead; empty: shell and tools
+	gnu    bool           // tar is GNU's, else BusyBox' or like it
+	fast   string         // not empty: find and the programs for hashes are GNU's
+	same   archive.Hasher // tells whether two files are the same
+	proof  archive.Hasher // tells whether what arrived is what was sent
+	helper string         // path of the pushed helper that is used instead; empty: shell and tools
 }
 
 // unpackFlags and packFlags are tar's. GNU's reads and writes 64 KiB at once then: in its usual 10 KiB, each is a message of
@@ -96,15 +95,15 @@ func (r *remote) probe(ctx context.Context, h HelperOptions) (*toolkit, error) {
 	}
 	fields := strings.Fields(out.String())
 	if err != nil {
-		fields = []string{"other", "slow", "-", supervise.Shell}
+		fields = []string{"other", "slow", "-", "-", supervise.Shell}
 	}
-	if len(fields) < 3 {
+	if len(fields) < 4 {
 		return nil, fmt.Errorf("find out what tools %s has: it says %q", r.target, out.String())
 	}
-	if missing := fields[3:]; len(missing) > 0 {
+	if missing := fields[4:]; len(missing) > 0 {
 		return r.pushHelper(ctx, h, missing)
 	}
-	kit := &toolkit{gnu: fields[0] == "gnu", hasher: fields[2], newHash: archive.Hasher(fields[2])}
+	kit := &toolkit{gnu: fields[0] == "gnu", same: archive.HasherOf(fields[2]), proof: archive.HasherOf(fields[3])}
 	if fields[1] == "fast" {
 		kit.fast = fields[1]
 	}
@@ -175,7 +174,7 @@ func toolError(op operation, exit *ExitError) error {
 func (r *remote) list(ctx context.Context, path string, hashed bool) (*manifest.Manifest, error) {
 	hasher := ""
 	if hashed && r.kit.fast != "" {
-		hasher = r.kit.hasher
+		hasher = r.kit.proof.Program
 	}
 	var m *manifest.Manifest
 	err := r.runInto(ctx, opList, nil, func(out io.Reader) (err error) {
@@ -212,15 +211,19 @@ func (r *remote) runInto(ctx context.Context, op operation, stdin io.Reader, tak
 const handOver = 256 << 10
 
 // hashes hashes files in a folder of the container.
-func (r *remote) hashes(ctx context.Context, dir string, paths []string) (map[string]string, error) {
+func (r *remote) hashes(ctx context.Context, by archive.Hasher, dir string, paths []string) (map[string]string, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}
+	program := by.Program
+	if r.kit.fast != "" {
+		program += " -z"
+	}
 	var out bytes.Buffer
-	if err := r.run(ctx, opHash, pathList(paths), &out, dir, r.kit.hasher); err != nil {
+	if err := r.run(ctx, opHash, pathList(paths), &out, dir, program); err != nil {
 		return nil, err
 	}
-	return manifest.ParseHashes(&out, paths)
+	return manifest.ParseHashes(&out, paths, r.kit.fast != "")
 }
 
 // pathList is paths as the scripts read them.

@@ -46,10 +46,10 @@ func (u *upload) run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = root.Close() }() // it is only read from
-	source := map[string]string{}
+	names := map[string]string{}
 	if u.want.Single {
 		e := &u.want.Entries[0]
-		source[path.Base(u.to)] = e.Path
+		names[path.Base(u.to)] = e.Path
 		e.Path = path.Base(u.to)
 		u.plan = manifest.Everything(u.want)
 	}
@@ -60,7 +60,7 @@ func (u *upload) run(ctx context.Context) error {
 		}
 	}
 	u.count(send)
-	stage, arrived, err := u.unpack(ctx, root, send, source)
+	stage, arrived, err := u.unpack(ctx, root, send, names)
 	if err == nil {
 		err = u.finish(ctx, stage, arrived, send)
 	}
@@ -89,25 +89,24 @@ func (u *upload) count(send []manifest.Entry) {
 }
 
 // unpack sends what is to be made into a folder of its own in the container, and returns its path and what is in it then.
-func (u *upload) unpack(ctx context.Context, root *os.Root, send []manifest.Entry, source map[string]string) (stage string, arrived *manifest.Manifest, err error) {
-	read, write := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		buffered := bufio.NewWriterSize(write, handOver)
-		w := archive.NewWriter(buffered, root, u.remote.kit.gnu, u.remote.kit.newHash)
+func (u *upload) unpack(ctx context.Context, root *os.Root, send []manifest.Entry, names map[string]string) (stage string, arrived *manifest.Manifest, err error) {
+	kit := u.remote.kit
+	var packErr error
+	packed := inputSource(func(to io.Writer) error {
+		buffered := bufio.NewWriterSize(to, packBuffer)
+		w := archive.NewWriter(buffered, root, kit.gnu, kit.proof.New)
 		w.Sent = u.meter.bytes
-		err := u.pack(w, send, source)
+		err := u.pack(w, send, names)
 		if err == nil {
 			err = buffered.Flush()
 		}
 		u.hashes = w.Hashes
-		_ = write.CloseWithError(err) // of a pipe: it never fails
-		packed <- err
-	}()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	kit := u.remote.kit
-	err = u.remote.runInto(ctx, opUnpack, read, func(out io.Reader) error {
+		if !errors.Is(err, errNotTaken) {
+			packErr = err
+		}
+		return err
+	})
+	err = u.remote.runInto(ctx, opUnpack, packed, func(out io.Reader) error {
 		said := bufio.NewReaderSize(out, handOver)
 		where, err := said.ReadSlice(0)
 		if err != nil {
@@ -116,20 +115,21 @@ func (u *upload) unpack(ctx context.Context, root *os.Root, send []manifest.Entr
 		stage = string(where[:len(where)-1])
 		arrived, err = manifest.Parse(said, true)
 		return err
-	}, u.base(), stageName(), kit.unpackFlags(), kit.hasher, kit.fast)
-	_ = read.CloseWithError(errUnpackEnded) // of a pipe: it never fails
-	if packErr := <-packed; packErr != nil && !errors.Is(packErr, errUnpackEnded) {
+	}, u.base(), stageName(), kit.unpackFlags(), kit.proof.Program, kit.fast)
+	if packErr != nil {
 		err = packErr
 	}
 	return stage, arrived, err
 }
 
-var errUnpackEnded = errors.New("the command that unpacks has ended")
+// packBuffer is how many bytes of small files are sent at once. Pieces of large ones are larger and pass it by.
+const packBuffer = 64 << 10
 
-func (u *upload) pack(w *archive.Writer, send []manifest.Entry, source map[string]string) error {
+// pack writes what is to be sent. names has the local paths of what has another name there.
+func (u *upload) pack(w *archive.Writer, send []manifest.Entry, names map[string]string) error {
 	for _, e := range send {
 		from := e.Path
-		if s, ok := source[e.Path]; ok {
+		if s, ok := names[e.Path]; ok {
 			from = s
 		}
 		if e.Kind == manifest.File && e.First == "" {
@@ -256,7 +256,7 @@ func deletions(steps []manifest.Step) []string {
 // dirs is an archive of the folders whose mode or time must be set when everything is in its place.
 func (u *upload) dirs(newTop bool) (io.Reader, error) {
 	var b bytes.Buffer
-	w := archive.NewWriter(&b, nil, u.remote.kit.gnu, u.remote.kit.newHash)
+	w := archive.NewWriter(&b, nil, u.remote.kit.gnu, u.remote.kit.proof.New)
 	touched := touchedDirs(u.plan.Steps)
 	for _, e := range u.want.Entries {
 		if e.Kind == manifest.Dir && touched[e.Path] {

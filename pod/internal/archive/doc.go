@@ -4,9 +4,6 @@ package archive
 
 import (
 	"archive/tar"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"hash"
@@ -18,20 +15,6 @@ import (
 
 	"github.com/kubesdk/kubesdk/pod/internal/manifest"
 )
-
-// Hasher makes the hash that the program of that name makes. They are checks against accidents, not against attackers:
-// whoever could forge one can as well change the file.
-func Hasher(program string) func() hash.Hash {
-	switch program {
-	case "sha256sum":
-		return sha256.New
-	case "sha1sum":
-		return sha1.New
-	case "md5sum":
-		return md5.New
-	}
-	return nil
-}
 
 // Writer writes a tar stream that GNU tar or BusyBox' tar unpacks in an empty folder.
 type Writer struct {

@@ -184,11 +184,11 @@ func (p *parser) hashes() error {
 		if line == "" {
 			break
 		}
-		hash, name, ok := strings.Cut(line, " ")
-		if !ok || !isHash(hash) || len(name) < 3 {
-			return fmt.Errorf("%q is no hash", line)
+		hash, name, err := cutHash(line)
+		if err != nil {
+			return err
 		}
-		known[strings.TrimPrefix(name[1:], "./")] = hash
+		known[strings.TrimPrefix(name, "./")] = hash
 	}
 	for i := range p.m.Entries {
 		if e := &p.m.Entries[i]; e.Kind == File {
@@ -320,20 +320,50 @@ func readHash(r *bufio.Reader, name string) (string, error) {
 	return h, nil
 }
 
+// cutHash takes apart what a program says of a file when it ends each with a zero byte: "HASH  NAME", or of cksum "CRC SIZE
+// NAME" in decimal, which becomes hex like the others.
+func cutHash(line string) (hash, name string, err error) {
+	hash, rest, _ := strings.Cut(line, " ")
+	if isHash(hash) && rest != "" {
+		return hash, rest[1:], nil // a space or an asterisk stands before the name
+	}
+	crc, err := strconv.ParseUint(hash, 10, 32)
+	_, name, ok := strings.Cut(rest, " ")
+	if err != nil || !ok {
+		return "", "", fmt.Errorf("%q is no hash", line)
+	}
+	return fmt.Sprintf("%08x", crc), name, nil
+}
+
 func isHash(h string) bool { return len(h) >= 32 && strings.Trim(h, "0123456789abcdef") == "" }
 
-// ParseHashes reads what [Hash] says of the paths it was given.
-func ParseHashes(r io.Reader, paths []string) (map[string]string, error) {
-	buffered := bufio.NewReaderSize(r, 64<<10)
+// ParseHashes reads what [Hash] says of the paths it was given. zeros says that it ends each hash with a zero byte.
+func ParseHashes(r io.Reader, paths []string, zeros bool) (map[string]string, error) {
+	p := &parser{r: bufio.NewReaderSize(r, 64<<10)}
 	hashes := make(map[string]string, len(paths))
-	for _, p := range paths {
-		h, err := readHash(buffered, "./"+p)
+	for _, path := range paths {
+		h, err := p.hash("./"+path, zeros)
 		if err != nil {
 			return nil, fmt.Errorf("read hashes: %w", err)
 		}
-		hashes[p] = h
+		hashes[path] = h
 	}
 	return hashes, nil
+}
+
+func (p *parser) hash(path string, zeros bool) (string, error) {
+	if !zeros {
+		return readHash(p.r, path)
+	}
+	line, err := p.name()
+	if err != nil {
+		return "", err
+	}
+	h, name, err := cutHash(line)
+	if err == nil && name != path {
+		err = fmt.Errorf("got that of %q for %q", name, path)
+	}
+	return h, err
 }
 
 // Base is the name of a single file's manifest.

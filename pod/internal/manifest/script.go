@@ -46,5 +46,5 @@ echo E`
 const NoSuchFile = 44
 
 // Hash is a shell script that hashes the files in the folder $1 whose paths it reads, each ended by a zero byte, with the
-// program $2.
-const Hash = `cd -- "$1"&&exec xargs -0 "$2"`
+// program $2 and its options.
+const Hash = `cd -- "$1"&&exec xargs -0 $2`
