@@ -456,9 +456,20 @@ func (s *session) verdict() error {
 		}
 	}
 	if s.proven && !s.cmd.TTY && (stdout.Ended != stderr.Ended || status.code == 0) {
-		return fmt.Errorf("%w: the server says that it ended with exit code %d, but the end of its output did not arrive", ErrIncomplete, status.code)
+		return fmt.Errorf("%w: the server says that it ended with exit code %d, but the end of its %s did not arrive", ErrIncomplete, status.code, missingEnds(stdout, stderr))
 	}
 	return s.exit(status.code)
+}
+
+// missingEnds names the outputs on which the script has not said that the command has ended.
+func missingEnds(stdout, stderr supervise.Words) string {
+	switch {
+	case stdout.Ended:
+		return "standard error"
+	case stderr.Ended:
+		return "standard output"
+	}
+	return "output"
 }
 
 func (s *session) exit(code int) error {
