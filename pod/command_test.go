@@ -315,6 +315,24 @@ func TestStdin(t *testing.T) {
 	}
 }
 
+// TestInputLeft runs commands that end while much of their input is under way: what they said must have arrived.
+func TestInputLeft(t *testing.T) {
+	t.Parallel()
+	each(t, withShell, func(t *testing.T, target pod.Target) {
+		const size = 100_000
+		for range 20 {
+			cmd := pod.Shell(target, fmt.Sprintf("head -c %d; echo ill >&2; exit 3", size))
+			cmd.Stdin = rand.NewChaCha8([32]byte{}) // it never ends
+			out, err := cmd.Output(t.Context())
+			check(t, err, 3)
+			var exit *pod.ExitError
+			if errors.As(err, &exit) && string(exit.Stderr) != "ill\n" || len(out) != size {
+				t.Errorf("%d bytes of output, %v", len(out), err)
+			}
+		}
+	})
+}
+
 type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }

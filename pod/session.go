@@ -37,6 +37,7 @@ type session struct {
 	started  chan struct{} // closed when the command runs
 	once     sync.Once
 	done     chan struct{} // closed when nothing more arrives
+	enough   chan struct{} // closed when the command takes no more input
 	over     chan struct{} // closed when err is final
 	fed      chan struct{} // closed when the input's source has returned; nil if there is none, or it was not asked
 
@@ -149,7 +150,7 @@ func containerGone(err error) bool {
 func (c *Cmd) attempt(ctx context.Context, t Target) (*session, error) {
 	s := &session{
 		cmd: c, target: t, proven: !c.attach && !t.known.lacksShell(t),
-		started: make(chan struct{}), done: make(chan struct{}), over: make(chan struct{}),
+		started: make(chan struct{}), done: make(chan struct{}), enough: make(chan struct{}), over: make(chan struct{}),
 	}
 	if c.attach {
 		var err error
@@ -162,7 +163,7 @@ func (c *Cmd) attempt(ctx context.Context, t Target) (*session, error) {
 	mark := supervise.NewMark()
 	if s.proven {
 		var err error
-		if args, err = supervise.Wrap(supervise.Command{Args: c.Args, Env: c.Env, Dir: c.Dir, TTY: c.TTY}, mark); err != nil {
+		if args, err = supervise.Wrap(supervise.Command{Args: c.Args, Env: c.Env, Dir: c.Dir, TTY: c.TTY, Input: c.Stdin != nil}, mark); err != nil {
 			return nil, err
 		}
 	} else if len(c.Env) > 0 || c.Dir != "" {
@@ -275,6 +276,10 @@ func (s *session) heard(w supervise.Words) {
 // always soon: input that the command did not read may block its connection to the node, and processes that the command
 // has left behind may hold its outputs open.
 func (s *session) proved() {
+	close(s.enough)
+	if s.cmd.Stdin != nil {
+		go func() { _ = s.conn.CloseInput() }() // the script waits for it; if the connection is broken, the reader tells
+	}
 	time.AfterFunc(linger, func() {
 		select {
 		case <-s.done:
@@ -285,7 +290,7 @@ func (s *session) proved() {
 }
 
 func (s *session) copyInput() {
-	_, err := io.CopyBuffer(struct{ io.Writer }{s.conn}, &stopReader{s.cmd.Stdin, s.done}, make([]byte, inputBuffer))
+	_, err := io.CopyBuffer(struct{ io.Writer }{s.conn}, &stopReader{s.cmd.Stdin, s}, make([]byte, inputBuffer))
 	var read *readError
 	switch {
 	case err == nil:
@@ -297,10 +302,8 @@ func (s *session) copyInput() {
 
 // endInput passes on the end of the input, or ends the command if it ended with an error.
 func (s *session) endInput(err error) {
-	select {
-	case <-s.done:
+	if s.takesNoMore() {
 		return
-	default:
 	}
 	if err != nil { // the command must not take it for the end of its input
 		s.mu.Lock()
@@ -324,15 +327,29 @@ var errNotTaken = errors.New("the command takes no more input")
 
 func (s *session) feed(from inputSource) {
 	defer close(s.fed)
-	if err := from(input{s.conn}); !errors.Is(err, errNotTaken) {
+	if err := from(input{s}); !errors.Is(err, errNotTaken) {
 		s.endInput(err)
 	}
 }
 
-type input struct{ io.Writer }
+func (s *session) takesNoMore() bool {
+	select {
+	case <-s.enough:
+		return true
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+type input struct{ *session }
 
 func (i input) Write(p []byte) (int, error) {
-	n, err := i.Writer.Write(p)
+	if i.takesNoMore() {
+		return 0, errNotTaken
+	}
+	n, err := i.conn.Write(p)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errNotTaken, err)
 	}
@@ -342,16 +359,14 @@ func (i input) Write(p []byte) (int, error) {
 // stopReader ends with the command, and tells an error of reading from one of writing.
 type stopReader struct {
 	io.Reader
-	stop <-chan struct{}
+	session *session
 }
 
 type readError struct{ error }
 
 func (r *stopReader) Read(p []byte) (int, error) {
-	select {
-	case <-r.stop:
+	if r.session.takesNoMore() {
 		return 0, io.EOF
-	default:
 	}
 	n, err := r.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -26,7 +26,13 @@ read -r _ks 2>/dev/null </proc/$$/stat;printf '%s>%s %s\n' "$_km" $$ "$_ks" >&2
 // shell's own remarks about a killed child go nowhere.
 const watched = decode + `exec 3>&2 2>/dev/null;trap : HUP INT TERM
 (trap - HUP INT TERM;exec "$@" 2>&3 3>&-);_ks=$?
-printf '%s<%s\n' "$_km" $_ks;printf '%s<%s\n' "$_km" $_ks >&3;exit $_ks`
+printf '%s<%s\n' "$_km" $_ks;printf '%s<%s\n' "$_km" $_ks >&3
+`
+
+// leave ends watched, after it has taken what is left of the input up to its end if there is one. Where input is under way
+// when a command ends, servers close connections that still have something to read, and with it drop output that is on its
+// way the other way.
+const leave, takeInput = `exit $_ks`, `cat >/dev/null||while read -r _k;do :;done;exit $_ks`
 
 // replaced becomes the command: for terminals, whose keys signal a whole foreground group.
 const replaced = decode + `exec "$@"`
@@ -50,6 +56,9 @@ type Command struct {
 	Env  []string // NAME=VALUE
 	Dir  string   // empty: where the container starts
 	TTY  bool
+	// Input says that there is standard input. It has to end when the script has said on both outputs that the command
+	// has ended: the script waits for that.
+	Input bool
 }
 
 // Wrap is the argument list that runs c and marks what it says with m.
@@ -64,9 +73,12 @@ func Wrap(c Command, m Mark) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	script := watched
-	if c.TTY {
+	script := watched + leave
+	switch {
+	case c.TTY:
 		script = replaced
+	case c.Input:
+		script = watched + takeInput
 	}
 	return []string{Shell, "-c", script, "kubesdk", m.half[0], m.half[1], separator, blob}, nil
 }

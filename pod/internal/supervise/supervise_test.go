@@ -82,6 +82,10 @@ func TestRun(t *testing.T) {
 			if got.Stdout != "/usr/lib:1 2:$x\n':input\n" || got.Stderr != "err\n" || got.Code != 7 {
 				t.Errorf("got %+v", got)
 			}
+			left := run(t, shell, supervise.Command{Args: []string{"/bin/sh", "-c", "exit 8"}, Input: true}, strings.Repeat("left", 1<<20))
+			if left.Code != 8 || left.Out.Code != 8 || left.Err.Code != 8 || left.Stdout+left.Stderr != "" {
+				t.Errorf("input that is left over: %+v", left)
+			}
 			if !got.Out.Ended || !got.Err.Ended || got.Out.Code != 7 || got.Err.Code != 7 {
 				t.Errorf("words: %+v %+v", got.Out, got.Err)
 			}
