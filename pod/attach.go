@@ -9,10 +9,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Attach connects to the container's own process: the output is what it writes from now on. The container runtime may pass
-// input on a moment before it does so with output, whose answer is lost then: wait for output before the first input. Stdin needs a container with
-// stdin: true, and TTY has to be what the container has. The end of Stdin is passed on only to a container with stdinOnce:
-// true; from others the runtime would detach the output at once. Canceling the context only detaches.
+// Attach connects to the container's own process: the output is what it writes from now on. The container runtime may
+// pass input on a moment before it does so with output, whose answer is lost then: wait for output before the first
+// input. Stdin needs a container with stdin: true, and TTY has to be what the container has. The end of Stdin is passed
+// on only to a container with stdinOnce: true; from others the runtime would detach the output at once. What the
+// process writes right before it ends may be missing: the server gives no proof of the end of an attached stream.
+// Canceling the context only detaches.
 //
 // Run returns when the process has ended, with an [*ExitError] if its exit code is not 0; an end of the stream while it
 // still runs is [ErrIncomplete].

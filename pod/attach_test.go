@@ -18,7 +18,7 @@ import (
 // output, so that the answer to what comes too soon is lost.
 func TestAttach(t *testing.T) {
 	t.Parallel()
-	p := scriptPod("attach", `while :; do echo wait; sleep 0.1; done & while read -r x; do kill $! 2>/dev/null; echo "got $x"; [ "$x" != end ] || exit 7; done`, corev1.RestartPolicyNever)
+	p := scriptPod("attach", `while :; do echo wait; sleep 0.1; done & while read -r x; do kill $! 2>/dev/null; echo "got $x"; [ "$x" != end ] || { sleep 1; exit 7; }; done`, corev1.RestartPolicyNever)
 	p.Spec.Containers[0].Stdin = true
 	target := ownPod(t, p)
 	var out bytes.Buffer

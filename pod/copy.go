@@ -94,7 +94,8 @@ func CopyTo(ctx context.Context, t Target, from, to string, o CopyOptions) (*Rep
 }
 
 // CopyFrom copies a file or tree of the container to this machine. It is CopyTo in the other direction, with the same
-// rules. Times are kept to the nanosecond.
+// rules. Times are kept to the nanosecond. What is cut off is asked for again, up to twice, but for whole files that have
+// arrived.
 //
 // The container is not trusted: paths that are absolute or lead elsewhere, symbolic links that lead out of the tree, and
 // devices are refused and named, before anything is in its place. Ignore what is not wanted.

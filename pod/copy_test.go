@@ -311,3 +311,50 @@ func grant(t *testing.T, c *kubesdk.Client, ns, user string) {
 	}
 	time.Sleep(time.Second) // the authorizer learns of it by a watch
 }
+
+// TestDownloadCut cuts the connection in the middle of a copy: the rest comes over another, and no file twice. Cut every
+// time, it is an error that leaves nothing.
+func TestDownloadCut(t *testing.T) {
+	t.Parallel()
+	through := sharedPod(t, debian)
+	cut, config := newCutter(t, node(t).Config())
+	client, err := kubesdk.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	ns, name, _ := strings.Cut(strings.Fields(through.String())[0], "/")
+	target := pod.Named(client, ns, name)
+	output(t, through, "rm -rf /tmp/cut; mkdir /tmp/cut; cd /tmp/cut; for i in 1 2 3 4 5 6 7 8; do head -c 2000000 /dev/urandom >$i; done")
+	want := output(t, through, "cd /tmp/cut; sha1sum *")
+	dir := t.TempDir()
+
+	cut.limit.Store(7_000_000)
+	to := filepath.Join(dir, "to")
+	var last pod.Progress
+	report, err := pod.CopyFrom(t.Context(), target, "/tmp/cut", to, pod.CopyOptions{Progress: func(p pod.Progress) {
+		last = p
+		if p.Files > 2 {
+			cut.limit.Store(0) // for the next connection
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Files != 8 || report.Bytes != 16_000_000 || last.Files != 8 || last.Bytes != last.TotalBytes {
+		t.Errorf("report %d files, %d bytes; progress %+v", report.Files, report.Bytes, last)
+	}
+	sum := exec.CommandContext(t.Context(), "sh", "-c", "sha1sum *")
+	sum.Dir = to
+	if got, err := sum.Output(); err != nil || string(got) != want {
+		t.Errorf("arrived: %s %v, want %s", got, err, want)
+	}
+
+	cut.limit.Store(1_000_000)
+	if _, err := pod.CopyFrom(t.Context(), target, "/tmp/cut", filepath.Join(dir, "never"), pod.CopyOptions{}); !errors.Is(err, pod.ErrIncomplete) {
+		t.Errorf("cut every time: %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/kubesdk/kubesdk/pod/internal/archive"
 	"github.com/kubesdk/kubesdk/pod/internal/manifest"
@@ -187,7 +189,11 @@ func (d *download) fetch(ctx context.Context, source map[string]string) error {
 		h, err := d.remote.hashes(ctx, d.remote.kit.proof, d.base(), unknown)
 		said <- result{h, err}
 	}()
-	got, err := d.receive(ctx, paths, want)
+	got := map[string]string{}
+	err := again(ctx, func() error {
+		paths = slices.DeleteFunc(paths, func(p string) bool { _, ok := got[p]; return ok })
+		return d.receive(ctx, paths, want, got)
+	})
 	if err != nil {
 		cancel()
 		<-said
@@ -197,7 +203,7 @@ func (d *download) fetch(ctx context.Context, source map[string]string) error {
 	if there.err != nil {
 		return there.err
 	}
-	for _, p := range paths {
+	for p := range want {
 		hash := want[p].Hash
 		if hash == "" {
 			hash = there.hashes[p]
@@ -209,7 +215,15 @@ func (d *download) fetch(ctx context.Context, source map[string]string) error {
 	return nil
 }
 
-func (d *download) receive(ctx context.Context, paths []string, want map[string]manifest.Entry) (map[string]string, error) {
+// receive gets files and adds their hashes to got, also to those of them that came before an error.
+func (d *download) receive(ctx context.Context, paths []string, want map[string]manifest.Entry, got map[string]string) error {
+	if len(paths) == 0 { // only the end was missing
+		return nil
+	}
+	wanted := make(map[string]manifest.Entry, len(paths))
+	for _, p := range paths {
+		wanted[p] = want[p]
+	}
 	read, write := io.Pipe()
 	packed := make(chan error, 1)
 	whole := ctx
@@ -225,25 +239,31 @@ func (d *download) receive(ctx context.Context, paths []string, want map[string]
 		packed <- err
 	}()
 	var last string
-	got, err := archive.Extract(read, d.root, d.stage, want, d.remote.kit.proof.New, func(p string, n int64) {
+	var lastBytes int64
+	arrived, err := archive.Extract(read, d.root, d.stage, wanted, d.remote.kit.proof.New, func(p string, n int64) {
 		if p != last {
-			last = p
+			last, lastBytes = p, 0
 			d.meter.file(p)
 		}
+		lastBytes += n
 		d.meter.bytes(p, n)
 	})
+	maps.Copy(got, arrived)
+	if _, whole := arrived[last]; !whole && last != "" {
+		d.meter.undo(lastBytes)
+	}
 	_ = read.CloseWithError(errReceiveEnded) // of a pipe: it never fails
 	if err != nil {
 		cancel()
 	}
 	packErr := <-packed
 	if whole.Err() != nil {
-		return nil, context.Cause(whole)
+		return context.Cause(whole)
 	}
 	if packErr != nil && (err == nil || !errors.Is(packErr, context.Canceled)) && !errors.Is(packErr, errReceiveEnded) {
-		return nil, packErr
+		err = packErr
 	}
-	return got, err
+	return err
 }
 
 var errReceiveEnded = errors.New("what is packed is not wanted any more")

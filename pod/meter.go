@@ -42,6 +42,14 @@ func (m *meter) bytes(_ string, n int64) {
 	m.say(false)
 }
 
+// undo takes back a file of which n bytes went over: it will be sent again.
+func (m *meter) undo(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now.Files--
+	m.now.Bytes -= n
+}
+
 func (m *meter) say(now bool) {
 	if m.tell == nil || !now && time.Since(m.last) < tellEvery {
 		return

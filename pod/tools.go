@@ -177,11 +177,26 @@ func (r *remote) list(ctx context.Context, path string, hashed bool) (*manifest.
 		hasher = r.kit.proof.Program
 	}
 	var m *manifest.Manifest
-	err := r.runInto(ctx, opList, nil, func(out io.Reader) (err error) {
-		m, err = manifest.Parse(out, false)
-		return err
-	}, path, hasher, r.kit.fast, "-size", "-129")
+	err := again(ctx, func() error {
+		return r.runInto(ctx, opList, nil, func(out io.Reader) (err error) {
+			m, err = manifest.Parse(out, false)
+			return err
+		}, path, hasher, r.kit.fast, "-size", "-129")
+	})
 	return m, err
+}
+
+// again does what only reads from the container up to twice more if it was cut off.
+func again(ctx context.Context, do func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if attempt == 3 || !errors.Is(err, ErrIncomplete) || ctx.Err() != nil {
+			return err
+		}
+		if err := pause(ctx, askAgain); err != nil {
+			return err
+		}
+	}
 }
 
 // runInto runs an operation and lets take read what it says.
@@ -220,7 +235,11 @@ func (r *remote) hashes(ctx context.Context, by archive.Hasher, dir string, path
 		program += " -z"
 	}
 	var out bytes.Buffer
-	if err := r.run(ctx, opHash, pathList(paths), &out, dir, program); err != nil {
+	err := again(ctx, func() error {
+		out.Reset()
+		return r.run(ctx, opHash, pathList(paths), &out, dir, program)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return manifest.ParseHashes(&out, paths, r.kit.fast != "")

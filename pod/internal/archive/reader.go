@@ -18,28 +18,30 @@ import (
 
 // Extract writes the files of one or more tar archives, one after the other in r, below the folder into of root. It takes
 // regular files that are in want and nothing else; their folders must be there. It returns their hashes: all that are in
-// want have arrived with the size they should have if there is no error.
+// want have arrived with the size they should have if there is no error, else those that it returns. A file that has arrived
+// in part is gone again.
 func Extract(r io.Reader, root *os.Root, into string, want map[string]manifest.Entry, newHash func() hash.Hash, received func(path string, n int64)) (map[string]string, error) {
 	x := &extraction{root: root, into: into, want: want, newHash: newHash, received: received, got: map[string]string{}, buf: make([]byte, 256<<10)}
 	buffered := bufio.NewReaderSize(r, 128<<10)
 	for {
 		more, err := skipZeros(buffered)
 		if err != nil {
-			return nil, err
+			x.leave()
+			return x.got, err
 		}
 		if !more {
 			break
 		}
 		if err := x.archive(tar.NewReader(buffered)); err != nil {
 			x.leave()
-			return nil, err
+			return x.got, err
 		}
 	}
 	x.leave()
 	if len(x.got) != len(want) {
 		for p := range want {
 			if _, ok := x.got[p]; !ok {
-				return nil, fmt.Errorf("the archive ended after %d of %d files: %q is missing", len(x.got), len(want), p)
+				return x.got, fmt.Errorf("the archive ended after %d of %d files: %q is missing", len(x.got), len(want), p)
 			}
 		}
 	}
@@ -121,9 +123,11 @@ func (x *extraction) archive(tr *tar.Reader) error {
 		case h.Size != e.Size:
 			return fmt.Errorf("%s changed while it was copied: it had %d bytes and has %d", name, e.Size, h.Size)
 		}
-		if x.got[name], err = x.file(tr, e); err != nil {
+		hash, err := x.file(tr, e)
+		if err != nil {
 			return err
 		}
+		x.got[name] = hash
 	}
 }
 
@@ -141,6 +145,7 @@ func (x *extraction) file(r io.Reader, e manifest.Entry) (string, error) {
 	h := x.newHash()
 	if err := x.contents(f, r, h, e); err != nil {
 		_ = f.Close() // the first error is the one to tell
+		_ = dir.Remove(name)
 		return "", err
 	}
 	if err := f.Chmod(e.FileMode()); err != nil {
