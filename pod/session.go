@@ -254,9 +254,15 @@ func (s *session) begin() {
 		case nil:
 		case inputSource:
 			s.fed = make(chan struct{})
-			go s.feed(in)
+			go func() {
+				defer close(s.fed)
+				s.feed(in)
+			}()
 		default:
-			go s.copyInput()
+			go s.feed(func(to io.Writer) error {
+				_, err := io.CopyBuffer(to, struct{ io.Reader }{in}, make([]byte, inputBuffer))
+				return err
+			})
 		}
 	})
 }
@@ -289,34 +295,6 @@ func (s *session) proved() {
 	})
 }
 
-func (s *session) copyInput() {
-	_, err := io.CopyBuffer(struct{ io.Writer }{s.conn}, &stopReader{s.cmd.Stdin, s}, make([]byte, inputBuffer))
-	var read *readError
-	switch {
-	case err == nil:
-		s.endInput(nil)
-	case errors.As(err, &read):
-		s.endInput(read.error)
-	} // else the connection is broken: the reader tells
-}
-
-// endInput passes on the end of the input, or ends the command if it ended with an error.
-func (s *session) endInput(err error) {
-	if s.takesNoMore() {
-		return
-	}
-	if err != nil { // the command must not take it for the end of its input
-		s.mu.Lock()
-		s.inputErr = err
-		s.mu.Unlock()
-		_ = s.interrupt(err) // the failed input is the error to tell
-		return
-	}
-	if !s.cmd.attach || s.instance.stdinOnce {
-		_ = s.conn.CloseInput() // if the connection is broken, the reader tells
-	}
-}
-
 // inputSource is an input that writes itself, which takes no pipe between two goroutines. It has returned when the command's Run
 // does. What it gets from a writer that takes no more is errNotTaken.
 type inputSource func(io.Writer) error
@@ -325,10 +303,18 @@ func (inputSource) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
 
 var errNotTaken = errors.New("the command takes no more input")
 
+// feed passes the input on, and its end; or ends the command if the input ended with an error of its own.
 func (s *session) feed(from inputSource) {
-	defer close(s.fed)
-	if err := from(input{s}); !errors.Is(err, errNotTaken) {
-		s.endInput(err)
+	err := from(input{s})
+	switch {
+	case errors.Is(err, errNotTaken) || s.takesNoMore(): // if the connection is broken, the reader tells
+	case err != nil: // the command must not take it for the end of its input
+		s.mu.Lock()
+		s.inputErr = err
+		s.mu.Unlock()
+		_ = s.interrupt(err) // the failed input is the error to tell
+	case !s.cmd.attach || s.instance.stdinOnce:
+		_ = s.conn.CloseInput() // if the connection is broken, the reader tells
 	}
 }
 
@@ -343,36 +329,21 @@ func (s *session) takesNoMore() bool {
 	}
 }
 
-type input struct{ *session }
+// input is where a command's input is written to. It says at once that no more is taken, so that no more is read for it.
+type input struct{ session *session }
 
 func (i input) Write(p []byte) (int, error) {
-	if i.takesNoMore() {
+	if i.session.takesNoMore() {
 		return 0, errNotTaken
 	}
-	n, err := i.conn.Write(p)
+	n, err := i.session.conn.Write(p)
 	if err != nil {
-		err = fmt.Errorf("%w: %w", errNotTaken, err)
+		return n, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
-	return n, err
-}
-
-// stopReader ends with the command, and tells an error of reading from one of writing.
-type stopReader struct {
-	io.Reader
-	session *session
-}
-
-type readError struct{ error }
-
-func (r *stopReader) Read(p []byte) (int, error) {
-	if r.session.takesNoMore() {
-		return 0, io.EOF
+	if i.session.takesNoMore() {
+		return n, errNotTaken
 	}
-	n, err := r.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = &readError{err}
-	}
-	return n, err
+	return n, nil
 }
 
 // resize passes on the sizes of the terminal. The first is sent at once, again with each attempt.
